@@ -1,0 +1,46 @@
+"""What a run or a score was computed with, and on which device."""
+
+from __future__ import annotations
+
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import version
+
+import torch
+
+from ganeval import __version__
+from ganeval.errors import UserError
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "safetensors")
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Versions, device and date (UTC), as plain JSON."""
+    return {
+        "ganeval": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+        "device": device_name(device),
+        "threads": str(torch.get_num_threads()),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The device's type, and for a GPU what it is called."""
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return device.type
+
+
+def find_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is cuda, else mps, else cpu. Raises ``UserError`` where it is not there."""
+    if name == "auto":
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(best)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device '{name}' is not available here: use auto, cpu, cuda, cuda:N or mps") from error
+    return device

@@ -1,0 +1,17 @@
+"""What can go wrong, by who can mend it."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A mistake of the user's: one line that says what is wrong, where, and what to do.
+
+    The command line prints the message without a traceback and exits with status 2.
+    """
+
+
+class MetricError(UserError):
+    """A metric that cannot be computed from the arrays it was given.
+
+    In a score it becomes the metric's status; it never becomes a number.
+    """

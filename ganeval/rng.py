@@ -1,0 +1,52 @@
+"""Chance as a function of what it is for: nothing depends on how many numbers were drawn before."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Prior = Literal["gaussian", "uniform"]
+
+
+def derived_seed(*parts: object) -> int:
+    """A 63-bit seed that is a function of ``parts`` (numbers and words) alone."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator_for(device: torch.device, *parts: object) -> torch.Generator:
+    """A torch generator on ``device``, seeded by ``parts``."""
+    return torch.Generator(device).manual_seed(derived_seed(*parts))
+
+
+def uniforms(seed: int, start: int, stop: int, width: int) -> NDArray[np.float64]:
+    """Rows ``start`` to ``stop`` of an endless table of uniform numbers in (0, 1): (stop - start, width) float64.
+
+    Row i is a function of (seed, i) alone. Philox4x64 is counter-based and its raw stream is stable across NumPy
+    versions; a row begins at a whole counter.
+    """
+    padded = -(-width // 4) * 4
+    bits = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
+    bits.advance(start * (padded // 4))
+    raw = bits.random_raw((stop - start) * padded).reshape(stop - start, padded)[:, :width]
+    uniform: NDArray[np.float64] = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return uniform
+
+
+def latents(seed: int, start: int, stop: int, z_dim: int, prior: Prior = "gaussian") -> Tensor:
+    """Latents ``z`` of samples ``start`` to ``stop``, (stop - start, z_dim) float32 on the CPU.
+
+    N(0, 1) by Box and Muller's transform, or U(-1, 1). Sample i depends on (seed, i) alone.
+    """
+    if prior == "uniform":
+        return torch.from_numpy((2 * uniforms(seed, start, stop, z_dim) - 1).astype(np.float32))
+    half = -(-z_dim // 2)
+    u = uniforms(seed, start, stop, 2 * half)
+    radius, angle = np.sqrt(-2 * np.log(u[:, :half])), 2 * np.pi * u[:, half:]
+    z = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :z_dim]
+    return torch.from_numpy(z.astype(np.float32))
