@@ -1,0 +1,107 @@
+"""Writing that survives a kill: a file or folder is either the old one or the new one, never something between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganeval.errors import UserError
+
+UNFINISHED = ".unfinished-"
+"""Prefix of what is being written; whatever still carries it after a kill may be removed."""
+
+
+def fsync(path: Path) -> None:
+    """Flush a file's or a folder's content to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals (permission, disk full ...) into one line that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        where = str(error.filename2 or error.filename or path)
+        where = str(path) if UNFINISHED in where else where
+        if isinstance(error, FileExistsError):  # mkdir(exist_ok=True) says so where something else than a folder is in the way
+            raise UserError(f"cannot write {path}: {where} is a file") from error
+        raise UserError(f"cannot write {where}: {(error.strerror or str(error)).lower()}") from error
+
+
+def require_folder(path: Path) -> None:
+    """Make the folder ``path`` where it is missing; raises :class:`UserError` now where nothing could be written into it later."""
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path, prefix=UNFINISHED):
+            pass
+
+
+def require_writable(path: Path) -> None:
+    """Raise :class:`UserError` before the work, not after it, where the file ``path`` could not be written."""
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder, give the name of a file")
+    require_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path`` atomically; the folder is made where it is missing."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically; the folder is made where it is missing."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.parent / f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}"
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        fsync(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill; at the end it is flushed and takes the name ``path`` in one rename.
+
+    Where the block raises, nothing is left. Raises :class:`UserError` where ``path`` exists.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists: choose another name or remove it")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.parent / f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}"
+        unfinished.mkdir()
+        try:
+            yield unfinished
+            for file in unfinished.iterdir():
+                fsync(file)
+            fsync(unfinished)
+            os.rename(unfinished, path)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        fsync(path.parent)
+
+
+def remove_unfinished(folder: Path, name: str = "") -> None:
+    """Remove what killed writers (of ``name``, where given) left in ``folder``. Only for the holder of the lock."""
+    for leftover in folder.glob(f"{UNFINISHED}{name}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
