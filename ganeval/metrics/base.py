@@ -1,0 +1,55 @@
+"""The contract of a metric: a pure function of feature banks that declares what it needs and which way is better."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ganeval.features import FeatureBank
+from ganeval.registry import Registry
+
+Need = Literal["reference", "logits", "labels"]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number a metric gives: its key, the heading on Inception features and on any other extractor, direction, unit."""
+
+    key: str
+    inception_name: str
+    other_name: str
+    better: Literal["lower", "higher"]
+    unit: str
+
+    def column(self, extractor: str) -> str:
+        """The name in tables: ``FID`` on Inception, ``FD-digits-cnn`` on the extractor ``digits-cnn``."""
+        return self.inception_name if extractor == "inception" else f"{self.other_name}-{extractor}"
+
+
+class Metric(ABC):
+    """A family of values that one computation gives. One file registers one instance in :data:`METRICS`.
+
+    Parameters (number of splits, of neighbours ...) are fields of the instance, set by the protocol with
+    ``dataclasses.replace``: members are frozen dataclasses.
+    """
+
+    name: ClassVar[str]
+    values: ClassVar[tuple[Value, ...]]
+    needs: ClassVar[frozenset[Need]]
+
+    @property
+    def minimum(self) -> int:
+        """The number of generated samples below which the metric is an error."""
+        return 2
+
+    @abstractmethod
+    def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
+        """``{key: value}`` for the keys of ``values``; a key may be absent where the value has no meaning.
+
+        Pure; raises ``MetricError`` where the samples do not allow it.
+        """
+
+
+METRICS: Registry[Metric] = Registry("metric", "ganeval.metrics")

@@ -1,0 +1,73 @@
+"""Inception Score: how sure a classifier is of each sample, and how evenly the samples spread over its classes.
+
+    IS = exp E_x KL(p(y|x) || p(y)) = exp(H(mean p) - mean H(p))
+
+Salimans et al., NIPS 2016, arXiv 1606.03498. Between 1 and the number of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from ganeval.errors import MetricError
+from ganeval.features import FeatureBank, Float64
+from ganeval.metrics.base import METRICS, Metric, Need, Value
+from ganeval.metrics.checks import check_finite
+
+
+class InceptionScores(NamedTuple):
+    """``mean`` over the splits and their standard deviation ``std`` (ddof 0)."""
+
+    mean: float
+    std: float
+
+
+def inception_score(log_probabilities: Float64, splits: int = 10, seed: int = 2020) -> InceptionScores:
+    """The score of ``log_probabilities`` (N, K), natural logarithm, over ``splits`` parts of the shuffled samples.
+
+    The shuffle and the bounds floor(i N / splits) are torch-fidelity's: samples sorted by class would otherwise give
+    splits of few classes. Raises :class:`MetricError` where there are fewer samples than splits.
+    """
+    check_finite(log_probabilities, "log-probabilities")
+    count = len(log_probabilities)
+    if not 1 <= splits <= count:
+        raise MetricError(f"{count} samples cannot be cut into {splits} splits: splits must lie between 1 and {count}")
+    shuffled = log_probabilities[np.random.RandomState(seed).permutation(count)]
+    scores = [score_of_split(shuffled[i * count // splits : (i + 1) * count // splits]) for i in range(splits)]
+    return InceptionScores(float(np.mean(scores)), float(np.std(scores)))
+
+
+def score_of_split(log_probabilities: Float64) -> float:
+    """exp(H(mean p) - mean H(p)) of one split (n, K), n >= 1."""
+    probabilities = np.exp(log_probabilities)
+    marginal = probabilities.mean(axis=0)
+    present = marginal[marginal > 0]  # p log p vanishes with p
+    information = (probabilities * log_probabilities).sum(axis=1).mean() - (present * np.log(present)).sum()
+    return float(np.exp(information))
+
+
+@dataclass(frozen=True)
+class InceptionScore(Metric):
+    """IS: the mean over ``splits`` splits of the samples shuffled with ``seed``."""
+
+    splits: int = 10
+    seed: int = 2020
+
+    name: ClassVar[str] = "inception_score"
+    values: ClassVar[tuple[Value, ...]] = (Value("is", "IS", "IS", "higher", "classes"),)
+    needs: ClassVar[frozenset[Need]] = frozenset({"logits"})
+
+    @property
+    def minimum(self) -> int:
+        return self.splits
+
+    def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
+        """``is``. Raises :class:`MetricError` without logits or with fewer samples than splits."""
+        return {"is": inception_score(fake.log_probabilities, self.splits, self.seed).mean}
+
+
+METRICS.add(InceptionScore.name, InceptionScore())
