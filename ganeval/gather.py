@@ -1,0 +1,50 @@
+"""One batch out of the batches of several processes, with gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """The rows (N, ...) of every process in rank order (world * N, ...); the tensor itself in a single process.
+
+    Every process must bring the same shape. The backward pass is the full one: it sums the gradients that all processes hold
+    for this process's rows.
+
+    Why no factor is needed. Let every one of W processes compute the same loss L on the union batch. The gradient for a
+    process's own rows e_r is then W dL/de_r, and its parameter gradient W dL/de_r de_r/dw. DistributedDataParallel averages
+    these over the processes: 1/W sum_r W dL/de_r de_r/dw = dL/dw, the gradient of a single process that holds the union
+    batch. Everything L reads must pass through here; a term that is a mean over samples needs no gathering at all.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return tensor
+    if tensor.is_floating_point():
+        gathered: Tensor = _Gather.apply(tensor)
+        return gathered
+    return _rows_of_all(tensor)
+
+
+def _rows_of_all(tensor: Tensor) -> Tensor:
+    parts = [torch.empty_like(tensor, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, tensor.contiguous())
+    return torch.cat(parts)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        ctx.rows = len(tensor)
+        return _rows_of_all(tensor)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        total = grad.clone(memory_format=torch.contiguous_format)  # autograd may share the buffer it hands over
+        dist.all_reduce(total)
+        start = dist.get_rank() * ctx.rows
+        return total[start : start + ctx.rows]
