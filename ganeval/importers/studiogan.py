@@ -1,0 +1,164 @@
+"""Reads the networks of PyTorch-StudioGAN's checkpoints: ``model=G-...pth``, ``model=G_ema-...pth`` and ``model=D-...pth``.
+
+Covers the backbones deep_conv, resnet, big_resnet and both big_resnet_deep of upstream, without InfoGAN; StyleGAN2 and
+StyleGAN3 are refused. Such a file says nothing about the network it belongs to: everything is inferred from the names
+and shapes of the weights (see :mod:`~ganeval.importers.studiogan_networks` and
+:mod:`~ganeval.importers.studiogan_heads` for what cannot be told apart).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ganeval.conditioning.base import Conditioning, Discriminator
+from ganeval.errors import UserError
+from ganeval.importers.pickles import read_pickle
+from ganeval.importers.studiogan_heads import head_of
+from ganeval.importers.studiogan_keys import State, check_names, listing, translate
+from ganeval.importers.studiogan_networks import Candidate, Evidence, body_family, generator_family
+from ganeval.networks.base import Backbone, Generator, ImageShape
+from ganeval.networks.big_resnet import BigGAN
+from ganeval.networks.resnet import ResNet
+from ganeval.networks.spectral_norm import refresh
+
+M = TypeVar("M", bound=nn.Module)
+
+_STYLEGAN = re.compile(r"synthesis\.|b\d+\.fromrgb\.")
+
+
+@dataclass(frozen=True)
+class GeneratorWeights:
+    """A generator in evaluation mode, and what was inferred of it.
+
+    ``backbone``: its discriminator's fields are defaults. ``num_classes``: 1 where the generator reads no labels.
+    """
+
+    backbone: Backbone
+    shape: ImageShape
+    num_classes: int
+    generator: Generator
+
+
+@dataclass(frozen=True)
+class DiscriminatorWeights:
+    """A discriminator in evaluation mode, and what was inferred of it.
+
+    ``backbone``: its generator's fields are defaults. ``conditioning``: with default hyper-parameters. ``num_classes``: 1
+    where the discriminator reads no labels.
+    """
+
+    backbone: Backbone
+    conditioning: Conditioning
+    shape: ImageShape
+    num_classes: int
+    discriminator: Discriminator
+
+
+StudioGANWeights = GeneratorWeights | DiscriminatorWeights
+
+
+def read_studiogan(path: str | Path, num_classes: int | None = None, power_iterations: int = 1) -> StudioGANWeights:
+    """The network in a checkpoint file of PyTorch-StudioGAN, on the CPU.
+
+    Every layer under spectral normalisation gets ``power_iterations`` from its stored vectors. One is what upstream's
+    evaluation does in its first forward pass, and without any the averaged vectors of ``G_ema``, shorter than 1, give a
+    wrong sigma. ``num_classes`` is needed for multi-hinge, mirror and ADC discriminators only.
+
+    Raises ``UserError`` for a file that cannot be read safely, and for a network that is none of those above.
+    """
+    path = Path(path)
+    state = _state_dict(path)
+    try:
+        evidence = Evidence.of(state)
+        if "linear0" in evidence.shapes:
+            return _generator(state, evidence, power_iterations)
+        if "linear1" in evidence.shapes:
+            return _discriminator(state, evidence, num_classes, power_iterations)
+        raise UserError(f"has weights that ganeval does not know: {listing(state)}")
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def joint_backbone(generator: GeneratorWeights, discriminator: DiscriminatorWeights) -> Backbone:
+    """The backbone of a generator and a discriminator that were trained together; ``UserError`` if they cannot have been."""
+    ours, theirs = generator.backbone, discriminator.backbone
+    same_kind = ours.kind == theirs.kind or (isinstance(ours, BigGAN) and isinstance(theirs, ResNet))
+    if not same_kind or generator.shape != discriminator.shape:
+        raise UserError(
+            f"a {ours.kind} generator of {_size(generator.shape)} and a {theirs.kind} discriminator of "
+            f"{_size(discriminator.shape)} are not of one run: give the two files of the same run"
+        )
+    judged: dict[str, Any] = {name: value for name, value in vars(theirs).items() if name.startswith("d_")}
+    return replace(ours, **judged)  # type: ignore[type-var]
+
+
+def _size(shape: ImageShape) -> str:
+    return f"{shape.channels} x {shape.resolution} x {shape.resolution} images"
+
+
+def _state_dict(path: Path) -> State:
+    content = read_pickle(path)
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} holds no state dict: give a file model=G..., model=G_ema... or model=D... of PyTorch-StudioGAN")
+    if any(_STYLEGAN.match(key) for key in state):
+        raise UserError(
+            f"{path} holds a StyleGAN network: of PyTorch-StudioGAN's backbones ganeval has deep_conv, resnet, big_resnet "
+            "and big_resnet_deep only"
+        )
+    return state
+
+
+def _generator(state: State, evidence: Evidence, power_iterations: int) -> GeneratorWeights:
+    family = generator_family(evidence.shapes)
+    check_names(state, family.names)
+
+    def build(candidate: Candidate) -> Generator:
+        return candidate.backbone.generator(candidate.shape, candidate.num_classes)
+
+    found, generator = _first_that_fits(state, family.candidates(evidence), build)
+    refresh(generator, power_iterations)
+    return GeneratorWeights(found.backbone, found.shape, found.num_classes, generator)
+
+
+def _discriminator(
+    state: State, evidence: Evidence, num_classes: int | None, power_iterations: int
+) -> DiscriminatorWeights:
+    family, head = body_family(evidence.shapes), head_of(evidence.shapes, num_classes)
+    check_names(state, family.names.with_top(head.names))
+
+    def build(candidate: Candidate) -> Discriminator:
+        body = candidate.backbone.discriminator(candidate.shape)
+        return Discriminator(body, head.conditioning.head(body.features, head.num_classes, candidate.backbone.d_layers))
+
+    candidates = (
+        replace(candidate, names=candidate.names.with_top(head.names)) for candidate in family.candidates(evidence)
+    )
+    found, discriminator = _first_that_fits(state, candidates, build)
+    refresh(discriminator, power_iterations)
+    return DiscriminatorWeights(found.backbone, head.conditioning, found.shape, head.num_classes, discriminator)
+
+
+def _first_that_fits(
+    state: State, candidates: Iterator[Candidate], build: Callable[[Candidate], M]
+) -> tuple[Candidate, M]:
+    """The first network whose weights have exactly the names and shapes of ``state``, loaded, in evaluation mode."""
+    strange: list[str] = []
+    for candidate in candidates:
+        translated = translate(state, candidate.names)
+        with torch.device("meta"):
+            network = build(candidate)
+        expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        given = {name: tensor.shape for name, tensor in translated.items()}
+        if expected == given:
+            network.to_empty(device="cpu").load_state_dict(translated)
+            return candidate, network.eval()
+        strange = [name for name in {**expected, **given} if expected.get(name) != given.get(name)]
+    raise UserError(f"has weights of unexpected shapes, or not all of them (in ganeval's names: {listing(strange)})")
