@@ -1,0 +1,79 @@
+"""What a dataset is: counted splits of labelled uint8 images, known by a hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from ganeval.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One split at one resolution: ``images`` uint8 (N, C, R, R), ``labels`` int64 (N,), ``classes`` in label order."""
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    @property
+    def channels(self) -> int:
+        return self.images.shape[1]
+
+    @property
+    def resolution(self) -> int:
+        return self.images.shape[2]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the shape, every pixel and every label."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.classes)).encode())
+        digest.update(self.images.contiguous().flatten().numpy().data)
+        digest.update(self.labels.contiguous().numpy().data)
+        return digest.hexdigest()
+
+
+class Dataset(ABC):
+    """A named source of :class:`ImageSet` splits.
+
+    ``splits`` maps each split to its exact count; ``channels`` is 1 or 3; ``resolution`` is the native one in pixels;
+    ``filter`` says in words how images are brought to another resolution; ``extractor`` names the feature extractor
+    that belongs to the dataset, or is ``None``; ``held_out`` is the split that gives the floor of a score, or ``None``.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    channels: int
+    resolution: int
+    splits: dict[str, int]
+    filter: str
+    citation: str
+    extractor: str | None = None
+    held_out: str | None = None
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @abstractmethod
+    def read(self, split: str, resolution: int) -> ImageSet:
+        """The images of ``split``, brought to ``resolution`` by the documented filter."""
+
+    def load(self, split: str, resolution: int | None = None) -> ImageSet:
+        """The images of ``split``, counts and labels checked; raises ``UserError`` where they do not match."""
+        if split not in self.splits:
+            raise UserError(f"dataset '{self.name}' has no split '{split}': it has {', '.join(self.splits)}")
+        images = self.read(split, resolution or self.resolution)
+        if len(images) != self.splits[split]:
+            raise UserError(f"dataset '{self.name}': split '{split}' has {len(images)} images, expected {self.splits[split]}")
+        labels = images.labels
+        if labels.shape != (len(images),) or int(labels.min()) < 0 or int(labels.max()) >= self.num_classes:
+            raise UserError(f"dataset '{self.name}': split '{split}' needs one label of 0..{self.num_classes - 1} per image")
+        return images

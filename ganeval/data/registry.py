@@ -1,0 +1,31 @@
+"""Datasets by name; a folder of images is a dataset too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganeval.data.base import Dataset
+from ganeval.errors import UserError
+from ganeval.registry import Registry, unknown
+
+DATASETS: Registry[Dataset] = Registry("dataset", "ganeval.data")
+"""One file in this package registers one dataset; nothing is read from disk before ``load``."""
+
+FOLDER_HINT = " (or a folder root/<class>/*)"
+
+
+def find_dataset(name_or_path: str) -> Dataset:
+    """The registered dataset of that name, else the image folder at that path (``./digits`` for a folder ``digits``).
+
+    Raises :class:`UserError` with the nearest names where it is neither, or where the folder is not a dataset.
+    """
+    from ganeval.data.folder import FolderDataset
+
+    if name_or_path in DATASETS:
+        return DATASETS.get(name_or_path)
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return FolderDataset(path)
+    if path.exists():
+        raise UserError(f"dataset {path} is a file: give a registered name or a folder root/<class>/*")
+    raise unknown(DATASETS.noun, name_or_path, DATASETS.names(), FOLDER_HINT)

@@ -1,0 +1,45 @@
+"""The contract of an extractor: uint8 images in, features and logits out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Extracted(NamedTuple):
+    """``features`` (N, D) float32 and ``logits`` (N, K) float32, or ``None`` where the network has no classes."""
+
+    features: Tensor
+    logits: Tensor | None
+
+
+class Extractor(ABC):
+    """A frozen network with its own idea of resize and scaling, known by the SHA-256 of its weights.
+
+    ``name`` appears in every metric's heading; ``classes`` are the class names behind the logits, in order, or ``None``;
+    ``record`` holds what is known about the network (test accuracy, training set ...) as plain JSON.
+    """
+
+    name: str
+    feature_dim: int
+    classes: tuple[str, ...] | None
+    resize: str
+    value_range: str
+    weights_sha256: str
+    record: dict[str, object]
+
+    @abstractmethod
+    def __call__(self, images: Tensor) -> Extracted:
+        """Images uint8 (N, C, R, R) on any device to features and logits on the CPU. float32, no autocast."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Extractor:
+        """The same extractor with its weights on ``device``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What the features depend on beside the images: weights, resize and value range."""
+        return f"{self.weights_sha256}:{self.resize}:{self.value_range}"

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganeval.checkpoints import load_folder
+from ganeval.classifier import (
+    SMALL,
+    ClassifierRecord,
+    Progress,
+    SmallCNN,
+    accuracy,
+    distort,
+    load_classifier,
+    run_in_blocks,
+    train_classifier,
+)
+from ganeval.data.folder import FolderDataset
+from ganeval.data.pixels import to_float
+from ganeval.errors import UserError
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose time to more threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def shape_image(kind: str, rng: np.random.Generator) -> Image.Image:
+    """A bright bar, upright or lying, or a square, on noise; 12 x 12, RGB."""
+    pixels = rng.integers(0, 80, (12, 12, 3))
+    height, width = {"bar": (2, 9), "post": (9, 2), "square": (6, 6)}[kind]
+    top, left = rng.integers(1, 12 - height), rng.integers(1, 12 - width)
+    pixels[top : top + height, left : left + width] = rng.integers(150, 256, 3)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def write_shapes(root: Path, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for kind in ("bar", "post", "square"):
+        (root / kind).mkdir(parents=True)
+        for i in range(count):
+            shape_image(kind, rng).save(root / kind / f"{i:03}.png")
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> FolderDataset:
+    root = tmp_path_factory.mktemp("data") / "shapes"
+    write_shapes(root / "train", 60, 0)
+    write_shapes(root / "test", 20, 1)
+    return FolderDataset(root)
+
+
+@pytest.fixture(scope="module")
+def trained(shapes: FolderDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "shapes-cnn"
+    train_classifier(shapes, out=out, seed=5, epochs=12)
+    return out
+
+
+def test_it_learns_three_shapes_and_says_how_well(shapes: FolderDataset, trained: Path) -> None:
+    net, record, _ = load_classifier(trained)
+    test = shapes.load("test")
+    assert record.test_accuracy == accuracy(net, test, torch.device("cpu"))
+    assert record.test_accuracy >= 0.9
+    assert (record.classes, record.channels, record.resolution) == (("bar", "post", "square"), 3, 12)
+    assert (record.train_count, record.test_count) == (180, 60)
+    assert record.train_fingerprint == shapes.load("train").fingerprint
+    assert record.test_fingerprint == test.fingerprint
+
+
+def test_accuracy_counts_largest_logits(shapes: FolderDataset, trained: Path) -> None:
+    net, _, _ = load_classifier(trained)
+    test = shapes.load("test")
+    predicted = run_in_blocks(net, to_float(test.images))[1].argmax(dim=1)
+    wrong = type(test)(test.images, (predicted + 1) % 3, test.classes)
+    wrong.labels[:15] = predicted[:15]
+    assert accuracy(net, wrong, torch.device("cpu")) == 0.25
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(shapes: FolderDataset, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    for name, seed in (("one", 1), ("two", 1), ("other", 2)):
+        train_classifier(shapes, out=tmp_path / name, seed=seed, epochs=2, flip=True)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    one, two, other = (load_folder(tmp_path / name).tensors["classifier"] for name in ("one", "two", "other"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+    assert load_folder(tmp_path / "one").sha256 == load_folder(tmp_path / "two").sha256
+
+
+def test_without_a_held_out_split_there_is_no_accuracy(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "set", 2, 0)
+    record = train_classifier(FolderDataset(tmp_path / "set"), out=tmp_path / "out", epochs=1)
+    assert (record.test_accuracy, record.test_count, record.test_fingerprint) == (None, None, None)
+    assert load_classifier(tmp_path / "out")[1] == record
+
+
+def test_progress_is_told_after_every_epoch(shapes: FolderDataset, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    train_classifier(shapes, out=tmp_path / "out", epochs=2, progress=told.append)
+    assert [(p.epoch, p.epochs) for p in told] == [(1, 2), (2, 2)]
+    assert all(math.isfinite(p.loss) for p in told)
+
+
+@pytest.mark.parametrize("resolution", [8, 32, 40])
+def test_it_takes_the_resolution_asked_for(shapes: FolderDataset, tmp_path: Path, resolution: int) -> None:
+    record = train_classifier(shapes, out=tmp_path / "out", resolution=resolution, epochs=1)
+    assert record.resolution == resolution
+    net = load_classifier(tmp_path / "out")[0]
+    features, logits = run_in_blocks(net, torch.zeros(3, 3, resolution, resolution))
+    assert (features.shape, logits.shape) == ((3, 64), (3, 3))
+
+
+def test_a_record_survives_json(trained: Path) -> None:
+    record = load_classifier(trained)[1]
+    assert ClassifierRecord.from_json(json.loads(json.dumps(record.to_json())), trained) == record
+
+
+def test_mistakes_are_told_before_training(shapes: FolderDataset, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="shapes-cnn exists"):
+        train_classifier(shapes, out=trained)
+    with pytest.raises(UserError, match="needs images of 8 pixels or more, not 4"):
+        train_classifier(shapes, out=tmp_path / "x", resolution=4)
+    with pytest.raises(UserError, match="epochs=0"):
+        train_classifier(shapes, out=tmp_path / "x", epochs=0)
+
+
+def test_the_network_for_small_images_stays_small() -> None:
+    assert 60_000 < sum(p.numel() for p in SmallCNN(1, SMALL, 10).parameters()) < 90_000
+
+
+def test_distortion_is_small_and_a_function_of_the_generator() -> None:
+    ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(64, 1, 32, 32)
+    made = distort(ramp, False, torch.Generator().manual_seed(0))
+    assert torch.equal(made, distort(ramp, False, torch.Generator().manual_seed(0)))
+    assert made.shape == ramp.shape
+    error = (made - ramp)[:, 0, 8:24, 8:24].abs()
+    assert 0.01 < float(error.mean()) < float(error.max()) < 0.2 + 0.1 * 0.5 + math.sin(math.radians(10)) * 0.5 + 0.05
+    assert float((made - ramp).mean().abs()) < 0.03
+
+
+def test_only_flip_mirrors() -> None:
+    ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(400, 1, 32, 32)
+    plain, flipped = (distort(ramp, flip, torch.Generator().manual_seed(1))[:, 0, 16] for flip in (False, True))
+    assert bool((plain[:, 24] > plain[:, 8]).all())
+    mirrored = int((flipped[:, 24] < flipped[:, 8]).sum())
+    assert abs(mirrored - 200) < 5 * 10
