@@ -1,0 +1,43 @@
+"""Tables of recipes by dataset, and how a method and a dataset find theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ganeval.data.base import Dataset
+from ganeval.errors import UserError
+from ganeval.recipes.recipe import Recipe
+from ganeval.registry import Registry, unknown
+
+Table = dict[str, Recipe]
+
+TABLES: Registry[Table] = Registry("recipe table", "ganeval.recipes")
+"""One table per dataset: its rows by method, as in a paper."""
+
+TABLE_FOR_IMAGES_UP_TO = {16: "digits", 32: "cifar10"}
+"""The table from which a dataset without one of its own takes its recipes, by the largest resolution it serves."""
+
+
+def find_recipe(method: str, dataset: Dataset, resolution: int | None = None) -> Recipe:
+    """The row ``method`` of the table of ``dataset``.
+
+    A dataset without a table (a folder of images) takes the row of the dataset whose resolution is nearest above its own,
+    with its own name and resolution in ``data``. Raises ``UserError`` for an unknown method, with the nearest ones.
+    """
+    if dataset.name in TABLES:
+        return _row(TABLES.get(dataset.name), method, dataset.name)
+    resolution = resolution or dataset.resolution
+    for largest, name in sorted(TABLE_FOR_IMAGES_UP_TO.items()):
+        if resolution <= largest:
+            row = _row(TABLES.get(name), method, name)
+            return replace(row, data=replace(row.data, dataset=dataset.name, resolution=resolution))
+    raise UserError(
+        f"no recipe for {resolution} pixels: recipes exist up to {max(TABLE_FOR_IMAGES_UP_TO)}, choose data.resolution="
+        f"{max(TABLE_FOR_IMAGES_UP_TO)} or less"
+    )
+
+
+def _row(table: Table, method: str, dataset: str) -> Recipe:
+    if method not in table:
+        raise unknown("recipe", method, table, f" (recipes for {dataset})")
+    return table[method]

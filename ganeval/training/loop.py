@@ -1,0 +1,137 @@
+"""The training loop, from the first step to the last, in the order in which things happen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganeval.checkpoints import canonical_json
+from ganeval.data.base import Dataset, ImageSet
+from ganeval.environment import environment
+from ganeval.errors import UserError
+from ganeval.files import write_text
+from ganeval.networks.base import ImageShape
+from ganeval.recipes.recipe import Recipe
+from ganeval.recipes.schema import to_json
+from ganeval.rng import derived_seed, generator_for
+from ganeval.training.grids import save_real_grid, save_sample_grid
+from ganeval.training.progress import TrainingProgress
+from ganeval.training.run import RunFolder
+from ganeval.training.state import TrainState, initial_state
+from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
+from ganeval.training.stop import StopOnSignal
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How often a run writes what; none of it changes the weights. Steps; 0 = a twentieth of the run, at most 2,000."""
+
+    log_every: int = 20
+    snapshot_every: int = 0
+    checkpoint_every: int = 0
+    keep: int = 2
+
+    def every(self, value: int, steps: int) -> int:
+        return value or min(max(steps // 20, 1), 2000)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run stands: its folder, the step reached, and the status to exit with."""
+
+    folder: Path
+    step: int
+    exit_status: int
+
+
+def train(
+    recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, device: torch.device | None = None, steps: int | None = None,
+    habits: Habits | None = None,
+) -> Outcome:  # fmt: skip
+    """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
+
+    ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe. On the CPU the weights
+    after any step are a function of recipe, data and ``seed``: not of when the run was stopped and resumed.
+    Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
+    """
+    device, habits = device or torch.device("cpu"), habits or Habits()
+    images = dataset.load("train", recipe.data.resolution)
+    total = steps or recipe.schedule.steps
+    with RunFolder(out, to_json(recipe), identity_of(dataset, images, seed), habits.keep) as run, StopOnSignal() as stop:
+        state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
+        run.resume(state)
+        versions = environment(device)
+        run.start(versions)
+        reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device)
+        save_real_grid(images, out / "grids" / "real.png")
+        saved = state.step if run.latest() else -1
+
+        with TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress:
+            while state.step < total and not stop.signal:
+                rng = generator_for(device, seed, "step", state.step)
+                try:
+                    for update in range(recipe.schedule.d_steps):
+                        log = discriminator_update(state, recipe, _real_batches(reals, recipe, state.step, update, rng), rng)
+                    log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng)
+                except NonFiniteLoss as error:
+                    write_text(out / "nan-report.json", canonical_json({key: str(value) for key, value in error.report.items()}))
+                    raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
+                state.step += 1
+                if state.ema:
+                    state.ema.update(state.generator, state.step)
+
+                at_end = state.step == total
+                if state.step % habits.log_every == 0 or at_end:
+                    losses = {name: float(value) for name, value in log.items()}
+                    speed = progress.images_per_second(state.step)
+                    run.log({"step": state.step, **losses, "images_per_second": round(speed, 1), "time": round(time.time(), 1)})
+                    progress.update(state.step, losses)
+                if state.step % habits.every(habits.snapshot_every, total) == 0 or at_end:
+                    save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
+                if state.step % habits.every(habits.checkpoint_every, total) == 0 or at_end:
+                    run.save(state, versions)
+                    saved = state.step
+
+        if saved != state.step:
+            run.save(state, versions)
+        return Outcome(out, state.step, stop.exit_status)
+
+
+def identity_of(dataset: Dataset, images: ImageSet, seed: int) -> dict[str, object]:
+    """What a run is, beside its recipe: the data it saw, by content, and its seed."""
+    described = {
+        "name": dataset.name,
+        "split": "train",
+        "count": len(images),
+        "channels": images.channels,
+        "classes": list(images.classes),
+        "sha256": images.fingerprint,
+    }
+    return {"dataset": described, "seed": seed}
+
+
+def _real_batches(reals: RealImages, recipe: Recipe, step: int, update: int, rng: torch.Generator) -> Iterator[Batch]:
+    """The batches of discriminator update number ``update`` of ``step``: a place in the stream that depends on nothing else."""
+    size = recipe.schedule.batch_size
+    first = step * recipe.schedule.images_per_step + update * size * recipe.schedule.accumulation
+    for index in range(recipe.schedule.accumulation):
+        yield reals.batch(size, first + index * size, rng)
+
+
+def _fresh_batches(reals: RealImages, recipe: Recipe, step: int, rng: torch.Generator) -> Iterator[Batch]:
+    """Further batches for regularisers of the generator, from a stream of their own."""
+    size = recipe.schedule.batch_size
+    position = step * size * recipe.schedule.accumulation
+    while True:
+        yield reals.batch(size, position, rng, stream=1)
+        position += size
+
+
+def parameter_counts(state: TrainState) -> dict[str, int]:
+    """Trainable numbers of both networks."""
+    networks = {"generator": state.generator, "discriminator": state.discriminator}
+    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}

@@ -1,0 +1,143 @@
+"""The run folder: what it holds, who may write to it, and what a resumed run finds there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ganeval.checkpoints import canonical_json, is_folder, load_folder, save_folder
+from ganeval.errors import UserError
+from ganeval.files import disk_errors, remove_unfinished, write_text
+from ganeval.recipes.schema import difference
+from ganeval.training.state import TrainState
+
+LATEST = "latest"
+IDENTITY = "run.json"
+RECIPE = "recipe.json"
+ENVIRONMENT = "environment.json"
+LOG = "log.jsonl"
+
+
+class RunFolder:
+    """``recipe.json``, ``run.json`` (dataset, seed), ``environment.json``, ``log.jsonl``, ``grids/``, ``checkpoints/`` and
+    the pointer ``latest``.
+
+    Use it as a context: it holds the folder's lock, so that two processes never train in one folder.
+    """
+
+    def __init__(self, path: Path, recipe: dict[str, Any], identity: dict[str, Any], keep: int = 2) -> None:
+        self.path, self.keep = path, keep
+        self.recipe, self.identity = recipe, identity
+        self.checkpoints = path / "checkpoints"
+        self._lock = FileLock(path / ".lock")
+
+    def __enter__(self) -> RunFolder:
+        with disk_errors(self.path):
+            self._refuse_foreign_folder()
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout as error:
+                raise UserError(f"another process is training in {self.path}: wait for it or choose another --out") from error
+        try:
+            self._refuse_other_run()
+            remove_unfinished(self.path)
+            remove_unfinished(self.checkpoints)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Write what identifies the run, unless it is there."""
+        write_text(self.path / ENVIRONMENT, canonical_json(dict(environment)))
+        if not (self.path / IDENTITY).exists():
+            write_text(self.path / RECIPE, canonical_json(self.recipe))
+            write_text(self.path / IDENTITY, canonical_json(self.identity))
+
+    def latest(self) -> Path | None:
+        """The checkpoint to resume from, or ``None`` before the first."""
+        pointer = self.path / LATEST
+        return self.path / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+
+    def resume(self, state: TrainState) -> None:
+        """Load the latest checkpoint into ``state`` and cut the log there; without one, do nothing."""
+        latest = self.latest()
+        if latest is None:
+            return
+        try:
+            state.load(load_folder(latest))
+        except UserError as error:
+            others = [path.name for path in self._saved() if path != latest]
+            hint = (
+                f"; the one before is {others[-1]}: to go back to it, write 'checkpoints/{others[-1]}' into {self.path / LATEST}"
+            )
+            raise UserError(f"{error}{hint if others else ''}") from error
+        self._cut_log(state.step)
+
+    def save(self, state: TrainState, environment: Mapping[str, str]) -> Path:
+        """Write a checkpoint, point ``latest`` to it, and only then remove the oldest beyond ``keep``."""
+        path = self.checkpoints / f"step-{state.step:08d}"
+        if is_folder(path):
+            shutil.rmtree(path)  # Left by a kill between the rename and the pointer: it is being written again.
+        record = {"kind": "gan", "step": state.step, "recipe": self.recipe, **self.identity, "environment": dict(environment)}
+        save_folder(path, state.tensors(), record)
+        write_text(self.path / LATEST, f"checkpoints/{path.name}\n")
+        for old in self._saved()[: -self.keep]:
+            shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Append one JSON line."""
+        with disk_errors(self.path / LOG), (self.path / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(line), allow_nan=False) + "\n")
+
+    def _saved(self) -> list[Path]:
+        return sorted(path for path in self.checkpoints.glob("step-*") if is_folder(path))
+
+    def _cut_log(self, step: int) -> None:
+        path = self.path / LOG
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            write_text(path, "".join(f"{line}\n" for line in lines if _step_of(line) <= step))
+
+    def _refuse_foreign_folder(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file: choose another --out")
+        ours = {IDENTITY, RECIPE, ENVIRONMENT, ".lock"}
+        content = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        if IDENTITY not in content and content - ours:
+            raise UserError(f"{self.path} holds other files and is not a run: choose another --out")
+
+    def _refuse_other_run(self) -> None:
+        if not (self.path / IDENTITY).exists():
+            return
+        old = {**_read_json(self.path / IDENTITY), "recipe": _read_json(self.path / RECIPE)}
+        changes = difference(old, {**self.identity, "recipe": self.recipe})
+        if changes:
+            shown = "; ".join(change.removeprefix("recipe.") for change in changes[:4])
+            more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
+            raise UserError(f"{self.path} holds another run ({shown}{more}): choose another --out")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}") from error
+    return content
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,132 @@
+"""Everything of a run that must survive a restart, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ganeval.checkpoints import Folder, Tensors
+from ganeval.conditioning.base import Discriminator
+from ganeval.errors import UserError
+from ganeval.losses.base import State
+from ganeval.networks.base import Generator, ImageShape
+from ganeval.recipes.recipe import Recipe
+from ganeval.rng import derived_seed
+from ganeval.training.ema import GeneratorEMA
+
+AUGMENTATION = "augmentation"
+
+
+def build_generator(recipe: Recipe, shape: ImageShape, num_classes: int) -> Generator:
+    """The generator of ``recipe``, initialised from the global generator of torch."""
+    return recipe.backbone.generator(shape, num_classes)
+
+
+def build_discriminator(recipe: Recipe, shape: ImageShape, num_classes: int) -> Discriminator:
+    """The discriminator of ``recipe``: its backbone's body under its conditioning's head."""
+    body = recipe.backbone.discriminator(shape)
+    return Discriminator(body, recipe.conditioning.head(body.features, num_classes, recipe.backbone.d_layers))
+
+
+@dataclass
+class TrainState:
+    """Networks, optimisers, the average, the small states of regularisers and augmentation, and the step reached."""
+
+    generator: Generator
+    discriminator: Discriminator
+    ema: GeneratorEMA | None
+    g_optimizer: torch.optim.Optimizer
+    d_optimizer: torch.optim.Optimizer
+    extras: dict[str, State] = field(default_factory=dict)
+    step: int = 0
+
+    @property
+    def best_generator(self) -> Generator:
+        """The generator to sample from: the average where there is one."""
+        return self.ema.module if self.ema else self.generator  # type: ignore[return-value]
+
+    def tensors(self) -> dict[str, Tensors]:
+        """The whole state as named tensors, one file per part."""
+        files = {
+            "generator": dict(self.generator.state_dict()),
+            "discriminator": dict(self.discriminator.state_dict()),
+            "g_optimizer": _pack_optimizer(self.g_optimizer, self.generator),
+            "d_optimizer": _pack_optimizer(self.d_optimizer, self.discriminator),
+            "extras": {f"{part}.{name}": value for part, state in self.extras.items() for name, value in state.items()},
+        }
+        return files | ({"ema": dict(self.ema.module.state_dict())} if self.ema else {})
+
+    def load(self, folder: Folder) -> None:
+        """Take over a checkpoint written by :meth:`tensors`; raises ``UserError`` where it does not fit."""
+        files = folder.tensors
+        try:
+            self.generator.load_state_dict(files["generator"])
+            self.discriminator.load_state_dict(files["discriminator"])
+            if self.ema:
+                self.ema.module.load_state_dict(files["ema"])
+            _unpack_optimizer(self.g_optimizer, self.generator, files["g_optimizer"])
+            _unpack_optimizer(self.d_optimizer, self.discriminator, files["d_optimizer"])
+            for part, state in self.extras.items():
+                for name, value in state.items():
+                    value.copy_(files["extras"][f"{part}.{name}"])
+        except (KeyError, RuntimeError) as error:
+            raise UserError(f"{folder.path} does not hold the state of this recipe: {str(error).splitlines()[0]}") from error
+        self.step = int(folder.record["step"])
+
+
+def initial_state(recipe: Recipe, shape: ImageShape, num_classes: int, seed: int, device: torch.device) -> TrainState:
+    """The state before step 0: a function of the recipe, the images' shape and ``seed``.
+
+    Weights are drawn on the CPU, so that they are the same on every device.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(seed, "weights"))
+        generator = build_generator(recipe, shape, num_classes)
+        discriminator = build_discriminator(recipe, shape, num_classes)
+    generator.to(device)
+    discriminator.to(device)
+    for regularizer in recipe.regularizers:
+        regularizer.prepare(discriminator)
+    g_optimizer, d_optimizer = _optimizers(recipe, generator, discriminator)
+    extras = {regularizer.kind: regularizer.initial_state() for regularizer in recipe.regularizers}
+    if recipe.augmentation:
+        extras[AUGMENTATION] = recipe.augmentation.initial_state()
+    extras = {part: {name: value.to(device) for name, value in state.items()} for part, state in extras.items()}
+    ema = GeneratorEMA(generator, recipe.ema) if recipe.ema else None
+    return TrainState(generator, discriminator, ema, g_optimizer, d_optimizer, extras)
+
+
+def _optimizers(recipe: Recipe, generator: nn.Module, discriminator: nn.Module) -> tuple[torch.optim.Adam, torch.optim.Adam]:
+    rule = recipe.optimizer
+
+    def adam(network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Adam:
+        trained = [p for p in network.parameters() if p.requires_grad]
+        return torch.optim.Adam(trained, lr, (rule.beta1, rule.beta2), rule.eps, weight_decay)
+
+    return adam(generator, rule.g_lr, rule.g_weight_decay), adam(discriminator, rule.d_lr, rule.d_weight_decay)
+
+
+def _trained_names(optimizer: torch.optim.Optimizer, network: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    return [(name, p) for name, p in network.named_parameters() if id(p) in trained]
+
+
+def _pack_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module) -> Tensors:
+    """The optimiser's moments by parameter name; the learning rates are the recipe's, not the checkpoint's."""
+    return {
+        f"{name}.{moment}": value
+        for name, parameter in _trained_names(optimizer, network)
+        for moment, value in optimizer.state[parameter].items()
+    }
+
+
+def _unpack_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Tensors) -> None:
+    saved: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        name, _, moment = key.rpartition(".")
+        saved.setdefault(name, {})[moment] = value
+    names = _trained_names(optimizer, network)
+    state = {index: saved[name] for index, (name, _) in enumerate(names) if name in saved}
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
