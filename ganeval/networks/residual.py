@@ -12,6 +12,7 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 from ganeval.networks.base import Body, Generator, ImageShape
 from ganeval.networks.layers import ConditionalBatchNorm, Layers, PlainBatchNorm, SelfAttention, batch_norm
 from ganeval.networks.plans import BOTTOM, D_HALVINGS, D_WIDTHS, G_WIDTHS, stages
+from ganeval.networks.resampling import conv3x3_mean2x2, upsample_conv3x3
 
 Norm = Callable[[int], nn.Module]
 """Makes a normalisation of so many channels, called as ``norm(x, condition)``."""
@@ -51,7 +52,7 @@ class GeneratorBlock(nn.Module):
         self.conv2 = layers.conv(out_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = self.conv1(upsample(relu(self.norm1(x, condition))))
+        h = upsample_conv3x3(relu(self.norm1(x, condition)), self.conv1)
         h = self.conv2(relu(self.norm2(h, condition)))
         # A 1x1 convolution commutes with nearest upsampling; before it, it costs a quarter.
         drawn: Tensor = h + upsample(self.shortcut(x))
@@ -97,7 +98,7 @@ class FirstBlock(nn.Module):
         self.conv2 = layers.conv(out_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = avg_pool2d(self.conv2(relu(self.norm1(self.conv1(x)))), 2)
+        h = conv3x3_mean2x2(relu(self.norm1(self.conv1(x))), self.conv2)
         shortcut: Tensor = self.shortcut(self.norm0(avg_pool2d(x, 2)))
         return h + shortcut
 
@@ -123,10 +124,11 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rectified = relu(self.norm1(x))
-        h: Tensor = self.conv2(relu(self.norm2(self.conv1(rectified))))
+        between = relu(self.norm2(self.conv1(rectified)))
+        h: Tensor = conv3x3_mean2x2(between, self.conv2) if self.halve else self.conv2(between)
         kept: Tensor = self.norm0(rectified if self.rectify_shortcut else x)
         if self.halve:  # A 1x1 convolution commutes with the mean over 2x2; after it, it costs a quarter.
-            h, kept = avg_pool2d(h, 2), avg_pool2d(kept, 2)
+            kept = avg_pool2d(kept, 2)
         shortcut: Tensor = self.shortcut(kept)
         return h + shortcut
 
