@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ganeval.errors import UserError
 from ganeval.losses.base import State
 from ganeval.parts import Part
 
@@ -31,4 +32,13 @@ class Augmentation(Part):
         return real
 
     def observe(self, real_logits: Tensor, state: State) -> None:
-        """Called once per discriminator update with D(real) (N,): adaptive members move their probability here."""
+        """Called with D(real) (N,) of every batch the discriminator learns from: adaptive members move their probability here.
+
+        That is once per discriminator update, or ``schedule.accumulation`` times.
+        """
+
+
+def require_strength(strength: float) -> None:
+    """Raise ``UserError`` unless ``strength`` lies between doing nothing (0) and the published ranges (1)."""
+    if not 0 <= strength <= 1:
+        raise UserError(f"augmentation.strength must be in [0, 1], got {strength}")

@@ -20,15 +20,15 @@ def flip_and_shift(images: Tensor, rng: torch.Generator) -> Tensor:
         return torch.randint(-most, most + 1, (count, 1), generator=rng, device=device)
 
     mirrored = torch.rand(count, 1, generator=rng, device=device) < 0.5
-    rows = _reflected(torch.arange(height, device=device) - shifts(height), height)  # N x H
-    columns = _reflected(torch.arange(width, device=device) - shifts(width), width)  # N x W
+    rows = reflected(torch.arange(height, device=device) - shifts(height), height)  # N x H
+    columns = reflected(torch.arange(width, device=device) - shifts(width), width)  # N x W
     columns = torch.where(mirrored, width - 1 - columns, columns)
     sample = torch.arange(count, device=device)[:, None, None, None]
     channel = torch.arange(channels, device=device)[None, :, None, None]
     return images[sample, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def _reflected(index: Tensor, size: int) -> Tensor:
+def reflected(index: Tensor, size: int) -> Tensor:
     """Indices off the end by less than ``size``, mirrored at the first and last element without repeating them."""
     last = size - 1
     return last - (last - index.abs()).abs()
