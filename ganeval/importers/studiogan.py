@@ -1,9 +1,9 @@
 """Reads the networks of PyTorch-StudioGAN's checkpoints: ``model=G-...pth``, ``model=G_ema-...pth`` and ``model=D-...pth``.
 
-Covers the backbones deep_conv, resnet, big_resnet and both big_resnet_deep of upstream, without InfoGAN; StyleGAN2 and
-StyleGAN3 are refused. Such a file says nothing about the network it belongs to: everything is inferred from the names
-and shapes of the weights (see :mod:`~ganeval.importers.studiogan_networks` and
-:mod:`~ganeval.importers.studiogan_heads` for what cannot be told apart).
+Covers the backbones deep_conv, resnet, big_resnet and both big_resnet_deep of upstream, the first three also with a discrete
+InfoGAN code that enters their conditional norms (several codes are taken for one); StyleGAN2 and StyleGAN3 are refused.
+Such a file says nothing about the network it belongs to: everything is inferred from the names and shapes of the weights
+(see :mod:`~ganeval.importers.studiogan_networks` and :mod:`~ganeval.importers.studiogan_heads` for what cannot be told apart).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ganeval.importers.pickles import read_pickle
 from ganeval.importers.studiogan_heads import head_of
 from ganeval.importers.studiogan_keys import State, check_names, listing, translate
 from ganeval.importers.studiogan_networks import Candidate, Evidence, body_family, generator_family
+from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.big_resnet import BigGAN
 from ganeval.networks.resnet import ResNet
@@ -51,7 +52,7 @@ class DiscriminatorWeights:
     """A discriminator in evaluation mode, and what was inferred of it.
 
     ``backbone``: its generator's fields are defaults. ``conditioning``: with default hyper-parameters. ``num_classes``: 1
-    where the discriminator reads no labels.
+    where the discriminator reads no labels. ``discriminator.code_head`` is there where InfoGAN's is.
     """
 
     backbone: Backbone
@@ -128,27 +129,24 @@ def _generator(state: State, evidence: Evidence, power_iterations: int) -> Gener
     return GeneratorWeights(found.backbone, found.shape, found.num_classes, generator)
 
 
-def _discriminator(
-    state: State, evidence: Evidence, num_classes: int | None, power_iterations: int
-) -> DiscriminatorWeights:
+def _discriminator(state: State, evidence: Evidence, num_classes: int | None, power_iterations: int) -> DiscriminatorWeights:
     family, head = body_family(evidence.shapes), head_of(evidence.shapes, num_classes)
     check_names(state, family.names.with_top(head.names))
 
     def build(candidate: Candidate) -> Discriminator:
         body = candidate.backbone.discriminator(candidate.shape)
-        return Discriminator(body, head.conditioning.head(body.features, head.num_classes, candidate.backbone.d_layers))
+        whole = Discriminator(body, head.conditioning.head(body.features, head.num_classes, candidate.backbone.d_layers))
+        if "info_discrete_linear" in evidence.shapes:
+            MutualInformation(classes=evidence.shapes["info_discrete_linear"][0]).prepare(whole)
+        return whole
 
-    candidates = (
-        replace(candidate, names=candidate.names.with_top(head.names)) for candidate in family.candidates(evidence)
-    )
+    candidates = (replace(candidate, names=candidate.names.with_top(head.names)) for candidate in family.candidates(evidence))
     found, discriminator = _first_that_fits(state, candidates, build)
     refresh(discriminator, power_iterations)
     return DiscriminatorWeights(found.backbone, head.conditioning, found.shape, head.num_classes, discriminator)
 
 
-def _first_that_fits(
-    state: State, candidates: Iterator[Candidate], build: Callable[[Candidate], M]
-) -> tuple[Candidate, M]:
+def _first_that_fits(state: State, candidates: Iterator[Candidate], build: Callable[[Candidate], M]) -> tuple[Candidate, M]:
     """The first network whose weights have exactly the names and shapes of ``state``, loaded, in evaluation mode."""
     strange: list[str] = []
     for candidate in candidates:

@@ -21,6 +21,7 @@ from ganeval.conditioning.projection import Projection
 from ganeval.conditioning.tac import TAC
 from ganeval.errors import UserError
 from ganeval.importers.studiogan_keys import Shapes
+from ganeval.losses.regularizers.mutual_information import CODE_HEAD
 
 _PROXY_NAMES = {
     "linear2": "head.embed",
@@ -45,7 +46,8 @@ def head_of(shapes: Shapes, num_classes: int | None) -> Head:
     head = _labelled_head(shapes, num_classes) if "linear2" in shapes else _adversarial_head(shapes, num_classes)
     if num_classes is not None and head.num_classes not in (1, num_classes):
         raise UserError(f"is a discriminator of {head.num_classes} classes, not of {num_classes}")
-    return Head(head.conditioning, head.num_classes, {"linear1": "head.adversarial", **head.names})
+    names = {"linear1": "head.adversarial", "info_discrete_linear": CODE_HEAD, **head.names}
+    return Head(head.conditioning, head.num_classes, names)
 
 
 def _labelled_head(shapes: Shapes, num_classes: int | None) -> Head:

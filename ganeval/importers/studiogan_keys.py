@@ -61,14 +61,13 @@ class Names:
         return f"{self.prefix}attention.{(number - 1) // (self.depth or 1)}."
 
 
-RESIDUAL_GENERATOR = Names(
-    top={"linear0": "linear", "shared": "shared", "bn4": "norm", "conv2d5": "to_image"},
-    block={**_RESIDUAL_BLOCK, **_NORMS},
-    generator=True,
-)
-DEEP_GENERATOR = replace(RESIDUAL_GENERATOR, block={**_DEEP_BLOCK, **_NORMS})
+_RESIDUAL_TOP = {"linear0": "linear", "shared": "shared", "bn4": "norm", "conv2d5": "to_image"}
+_CODE = {"info_proj_linear": "code"}
+
+RESIDUAL_GENERATOR = Names(top={**_RESIDUAL_TOP, **_CODE}, block={**_RESIDUAL_BLOCK, **_NORMS}, generator=True)
+DEEP_GENERATOR = Names(top=_RESIDUAL_TOP, block={**_DEEP_BLOCK, **_NORMS}, generator=True)
 DCGAN_GENERATOR = Names(
-    top={"linear0": "linear", "conv4": "to_image"}, block={"deconv0": "conv", "bn0": "norm"}, generator=True
+    top={"linear0": "linear", "conv4": "to_image", **_CODE}, block={"deconv0": "conv", "bn0": "norm"}, generator=True
 )
 RESIDUAL_DISCRIMINATOR = Names(top={}, block={**_RESIDUAL_BLOCK, **_NORMS}, prefix="body.", generator=False)
 DEEP_DISCRIMINATOR = Names(top={"input_conv": "body.from_image"}, block=_DEEP_BLOCK, prefix="body.", generator=False)

@@ -43,10 +43,16 @@ class Evidence:
         return len(self.order.blocks)
 
     @property
+    def code(self) -> tuple[int, int]:
+        """To how many numbers InfoGAN's code is projected, and how many values it has; zeros where there is none."""
+        width, code_dim = self.shapes.get("info_proj_linear", (0, 0))
+        return width, code_dim
+
+    @property
     def label_input(self) -> int:
-        """How many numbers the first block's conditional norm reads; 0 where it is a plain one."""
+        """How many numbers beside the code the first block's conditional norm reads; 0 where it is a plain one."""
         gains = [shape for name, shape in self.shapes.items() if name.endswith(".gain")]
-        return gains[0][1] if gains else 0
+        return gains[0][1] - self.code[0] if gains else 0
 
     def g_fields(self, depth: int = 1) -> dict[str, Any]:
         """The generator's fields that every backbone has; attention counted in stages of ``depth`` blocks."""
@@ -101,7 +107,8 @@ def dcgan_generators(evidence: Evidence) -> Iterator[Candidate]:
     resolution, widths = _plan(DCGAN_WIDTHS, evidence.blocks + 1, evidence.blocks)
     outputs, z_dim = shapes["linear0"]
     channels = _whole(outputs, BOTTOM**2 * widths[-1])
-    backbone = DCGAN(z_dim=z_dim, g_channels=channels, class_conditional=read > 0, **evidence.g_fields())
+    fields = {"code_dim": evidence.code[1], **evidence.g_fields()}
+    backbone = DCGAN(z_dim=z_dim, g_channels=channels, class_conditional=read > 0, **fields)
     yield Candidate(backbone, ImageShape(shapes["conv4"][0], resolution), keys.DCGAN_GENERATOR, read or 1)
 
 
@@ -109,14 +116,16 @@ def residual_generators(evidence: Evidence) -> Iterator[Candidate]:
     shapes, read = evidence.shapes, evidence.label_input
     resolution, widths = _plan(G_WIDTHS, evidence.blocks + 1, evidence.blocks)
     outputs, inputs = shapes["linear0"]
-    fields = {"g_channels": _whole(outputs, BOTTOM**2 * widths[0]), **evidence.g_fields()}
+    code_width, code_dim = evidence.code
+    fields: dict[str, Any] = {"g_channels": _whole(outputs, BOTTOM**2 * widths[0]), "code_dim": code_dim, **evidence.g_fields()}
     backbone: Backbone
     if "shared" in shapes:
         num_classes, shared_dim = shapes["shared"]
         backbone = BigGAN(z_dim=inputs * len(widths), shared_dim=shared_dim, **fields)
     elif read == inputs:
         num_classes = 1
-        backbone = BigGAN(z_dim=inputs * len(widths), class_conditional=False, **fields)
+        shared: dict[str, Any] = {"shared_dim": code_width} if code_dim else {}
+        backbone = BigGAN(z_dim=inputs * len(widths), class_conditional=False, **shared, **fields)
     else:
         num_classes = read or 1
         backbone = ResNet(z_dim=inputs, class_conditional=read > 0, **fields)
@@ -130,9 +139,7 @@ def deep_generators(evidence: Evidence) -> Iterator[Candidate]:
     num_classes, shared_dim = shapes.get("shared", (1, 0))
     label: dict[str, Any] = {"shared_dim": shared_dim} if shared_dim else {"class_conditional": False}
     for resolution, depth, channels in _deep_plans(G_WIDTHS, evidence.blocks, outputs // BOTTOM**2):
-        backbone = variant(
-            z_dim=inputs - shared_dim, g_depth=depth, g_channels=channels, **label, **evidence.g_fields(depth)
-        )
+        backbone = variant(z_dim=inputs - shared_dim, g_depth=depth, g_channels=channels, **label, **evidence.g_fields(depth))
         shape = ImageShape(shapes["conv2d5"][0], resolution)
         yield Candidate(backbone, shape, keys.DEEP_GENERATOR.with_depth(depth), num_classes)
 

@@ -79,7 +79,7 @@ class Regularizer(Part):
         return {}
 
     def prepare(self, discriminator: nn.Module) -> None:
-        """Once, before training: freeze or mark parameters."""
+        """Once, when the discriminator is built: freeze, mark or add parameters."""
 
     def latents(self, z: Tensor, y: Tensor, generator: nn.Module, discriminator: nn.Module, rng: torch.Generator) -> Tensor:
         """The latents (N, z_dim) the generator is given instead of ``z``, in both updates."""

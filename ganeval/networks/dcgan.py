@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, relu
 
-from ganeval.networks.base import Backbone, Body, Generator, ImageShape
+from ganeval.networks.base import Backbone, Body, Generator, ImageShape, check_code
 from ganeval.networks.layers import Layers, batch_norm
 from ganeval.networks.plans import BOTTOM, check_attention, check_positive, check_shape
 from ganeval.networks.residual import Norm, attention_after, label_norm, sum_pool
@@ -34,7 +34,8 @@ class DCGAN(Backbone):
     """Strided convolutions. Resolutions 16 to 256; 32 px is the source's network, the others follow its pattern.
 
     ``class_conditional``: the generator's batch normalisations read the one-hot label; plain if False, as published.
-    A discriminator without spectral normalisation has BatchNorm.
+    A discriminator without spectral normalisation has BatchNorm. ``code_dim``: values of a discrete code (InfoGAN) that the
+    batch normalisations read too, projected to ``z_dim`` numbers.
     """
 
     kind: ClassVar[str] = "dcgan"
@@ -46,9 +47,11 @@ class DCGAN(Backbone):
     g_spectral_norm: bool = False
     d_spectral_norm: bool = False
     class_conditional: bool = True
+    code_dim: int = 0
 
     def __post_init__(self) -> None:
         check_positive(self.kind, z_dim=self.z_dim, g_channels=self.g_channels, d_channels=self.d_channels)
+        check_code(self.kind, self.code_dim)
 
     @property
     def d_layers(self) -> Layers:
@@ -81,10 +84,11 @@ class DCGANGenerator(Generator):
     """Linear layer to a 4x4 map, one block per doubling, 3x3 convolution, tanh."""
 
     def __init__(self, backbone: DCGAN, shape: ImageShape, num_classes: int) -> None:
-        super().__init__(backbone.z_dim, num_classes, shape)
-        self.class_conditional = backbone.class_conditional
         layers = Layers(backbone.g_spectral_norm)
-        norm = label_norm(num_classes if backbone.class_conditional else 0, layers)
+        code = layers.linear(backbone.code_dim, backbone.z_dim) if backbone.code_dim else None
+        super().__init__(backbone.z_dim, num_classes, shape, code)
+        self.class_conditional = backbone.class_conditional
+        norm = label_norm((code.out_features if code else 0) + (num_classes if backbone.class_conditional else 0), layers)
         widths = [width * backbone.g_channels for width in reversed(WIDTHS[shape.resolution])]
         self.linear = layers.linear(backbone.z_dim, widths[0] * BOTTOM**2)
         self.blocks = nn.ModuleList(DCGANGeneratorBlock(before, after, norm, layers) for before, after in pairwise(widths))
@@ -99,6 +103,7 @@ class DCGANGenerator(Generator):
         return one_hot(y, self.num_classes).to(self.linear.weight.dtype)
 
     def render(self, z: Tensor, condition: Tensor) -> Tensor:
+        z, condition = self.read_code(z, condition)
         x = self.linear(z).unflatten(1, (-1, BOTTOM, BOTTOM))
         for block, attend in zip(self.blocks, self.attention, strict=True):
             x = attend(block(x, condition))
@@ -125,7 +130,7 @@ class DCGANBody(Body):
 
     def __init__(self, backbone: DCGAN, shape: ImageShape) -> None:
         widths = [width * backbone.d_channels for width in WIDTHS[shape.resolution]]
-        super().__init__(widths[-1])
+        super().__init__(widths[-1], positions=BOTTOM**2)
         layers = backbone.d_layers
         plan = list(pairwise([shape.channels, *widths[:-1]]))
         self.blocks = nn.ModuleList(DCGANDiscriminatorBlock(before, after, layers) for before, after in plan)

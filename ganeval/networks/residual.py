@@ -64,9 +64,9 @@ class ResidualGenerator(Generator):
 
     def __init__(
         self, z_dim: int, num_classes: int, shape: ImageShape, channels: int, input_dim: int, norm: Norm,
-        attention: Collection[int], layers: Layers,
+        attention: Collection[int], layers: Layers, code: nn.Linear | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(z_dim, num_classes, shape)
+        super().__init__(z_dim, num_classes, shape, code)
         plan = stages(G_WIDTHS[shape.resolution], channels)
         (first, _), (_, last) = plan[0], plan[-1]
         self.linear = layers.linear(input_dim, first * BOTTOM**2)
@@ -138,8 +138,8 @@ class ResidualBody(Body):
 
     def __init__(self, shape: ImageShape, channels: int, attention: Collection[int], layers: Layers) -> None:
         widths = [width * channels for width in D_WIDTHS[shape.resolution]]
-        super().__init__(widths[-1])
         halvings = D_HALVINGS[shape.resolution]
+        super().__init__(widths[-1], positions=(shape.resolution >> halvings) ** 2)
         self.blocks = nn.ModuleList([FirstBlock(shape.channels, widths[0], layers)])
         for number, (before, after) in enumerate(pairwise(widths), 2):
             self.blocks.append(DiscriminatorBlock(before, after, number <= halvings, layers))

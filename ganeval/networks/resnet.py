@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ganeval.networks.base import Backbone, Body, Generator, ImageShape
+from ganeval.networks.base import Backbone, Body, Generator, ImageShape, check_code
 from ganeval.networks.layers import Layers
 from ganeval.networks.plans import D_WIDTHS, G_WIDTHS, check_attention, check_positive, check_shape
 from ganeval.networks.residual import ResidualBody, ResidualGenerator, label_norm
@@ -21,6 +21,7 @@ class ResNet(Backbone):
 
     ``g_attention`` and ``d_attention``: block numbers (from 1) after which self-attention follows. A discriminator
     without spectral normalisation has BatchNorm. ``class_conditional`` False: plain BatchNorm, labels are ignored.
+    ``code_dim``: values of a discrete code (InfoGAN) that the batch normalisations read too, projected to ``z_dim`` numbers.
     """
 
     kind: ClassVar[str] = "resnet"
@@ -32,9 +33,11 @@ class ResNet(Backbone):
     g_spectral_norm: bool = False
     d_spectral_norm: bool = False
     class_conditional: bool = True
+    code_dim: int = 0
 
     def __post_init__(self) -> None:
         check_positive(self.kind, z_dim=self.z_dim, g_channels=self.g_channels, d_channels=self.d_channels)
+        check_code(self.kind, self.code_dim)
 
     @property
     def d_layers(self) -> Layers:
@@ -56,9 +59,10 @@ class ResNetGenerator(ResidualGenerator):
 
     def __init__(self, backbone: ResNet, shape: ImageShape, num_classes: int) -> None:
         layers = Layers(backbone.g_spectral_norm)
-        norm = label_norm(num_classes if backbone.class_conditional else 0, layers)
+        code = layers.linear(backbone.code_dim, backbone.z_dim) if backbone.code_dim else None
+        norm = label_norm((code.out_features if code else 0) + (num_classes if backbone.class_conditional else 0), layers)
         super().__init__(
-            backbone.z_dim, num_classes, shape, backbone.g_channels, backbone.z_dim, norm, backbone.g_attention, layers
+            backbone.z_dim, num_classes, shape, backbone.g_channels, backbone.z_dim, norm, backbone.g_attention, layers, code
         )
         self.class_conditional = backbone.class_conditional
 
@@ -68,4 +72,5 @@ class ResNetGenerator(ResidualGenerator):
         return one_hot(y, self.num_classes).to(self.linear.weight.dtype)
 
     def render(self, z: Tensor, condition: Tensor) -> Tensor:
+        z, condition = self.read_code(z, condition)
         return self.draw(z, [condition] * len(self.blocks))

@@ -25,9 +25,12 @@ def build_generator(recipe: Recipe, shape: ImageShape, num_classes: int) -> Gene
 
 
 def build_discriminator(recipe: Recipe, shape: ImageShape, num_classes: int) -> Discriminator:
-    """The discriminator of ``recipe``: its backbone's body under its conditioning's head."""
+    """The discriminator of ``recipe``: its backbone's body under its conditioning's head, as its regularisers prepare it."""
     body = recipe.backbone.discriminator(shape)
-    return Discriminator(body, recipe.conditioning.head(body.features, num_classes, recipe.backbone.d_layers))
+    discriminator = Discriminator(body, recipe.conditioning.head(body.features, num_classes, recipe.backbone.d_layers))
+    for regularizer in recipe.regularizers:
+        regularizer.prepare(discriminator)
+    return discriminator
 
 
 @dataclass
@@ -87,8 +90,6 @@ def initial_state(recipe: Recipe, shape: ImageShape, num_classes: int, seed: int
         discriminator = build_discriminator(recipe, shape, num_classes)
     generator.to(device)
     discriminator.to(device)
-    for regularizer in recipe.regularizers:
-        regularizer.prepare(discriminator)
     g_optimizer, d_optimizer = _optimizers(recipe, generator, discriminator)
     extras = {regularizer.kind: regularizer.initial_state() for regularizer in recipe.regularizers}
     if recipe.augmentation:

@@ -165,10 +165,62 @@ def test_an_unconditional_resnet_has_plain_norms(tmp_path: Path) -> None:
     assert read_studiogan(write(tmp_path, state)).backbone == ResNet(class_conditional=False)
 
 
-def test_infogan_layers_are_named_as_unknown(tmp_path: Path) -> None:
-    state = {**listed("CIFAR10/SNGAN", "G"), **listed("SNGAN-Info", "G")}
-    with pytest.raises(UserError, match=r"does not know: info_proj_linear.weight, info_proj_linear.bias$"):
-        read_studiogan(write(tmp_path, state))
+def with_code(state: State, beside: int, normalised: bool) -> State:
+    """A generator's ``state`` with the projection of a code of 10 values, whose norms read it beside ``beside`` numbers."""
+    for key in state:
+        if re.search(r"\.(gain|bias)\.weight(_orig|_v)?$", key):
+            state[key] = zeros(*state[key].shape[:-1], 128 + beside)
+    weight = {"weight_orig": (128, 10), "weight_u": (128,), "weight_v": (10,)} if normalised else {"weight": (128, 10)}
+    projection = {f"info_proj_linear.{leaf}": zeros(*shape) for leaf, shape in {**weight, "bias": (128,)}.items()}
+    return {**state, **projection}
+
+
+@pytest.mark.parametrize(
+    ("section", "base", "beside", "backbone"),
+    [
+        ("BigGAN-Info", "CIFAR10/ReACGAN", 128 + 20, BigGAN(g_attention=(2,), code_dim=10)),
+        ("SNGAN-Info", "CIFAR10/SNGAN", 10, ResNet(code_dim=10)),
+    ],
+)
+def test_infogan(section: str, base: str, beside: int, backbone: Backbone, tmp_path: Path) -> None:
+    state = with_code(listed(base, "G"), beside, normalised=section == "BigGAN-Info")
+    known = {key: tensor.shape for key, tensor in listed(section, "G").items()}
+    assert known == {key: state[key].shape for key in known}
+    generator = read_studiogan(write(tmp_path, state))
+    assert (generator.backbone, generator.num_classes) == (backbone, 10)
+    blocks = {key: tensor for key, tensor in listed(base, "D").items() if key.startswith("blocks")}
+    weights = read_studiogan(write(tmp_path, {**blocks, **listed(section, "D")}))
+    assert isinstance(weights, DiscriminatorWeights)
+    assert (weights.conditioning, weights.num_classes) == (Projection(), 10)
+    assert weights.discriminator.code_head.weight.shape == (10, weights.discriminator.body.features)
+
+
+def test_infogan_without_labels(tmp_path: Path) -> None:
+    """Upstream's blocks read code and chunk in BigGAN-Info-Uncond, the code alone in DCGAN-Info."""
+    state = with_code(listed("CIFAR10/ReACGAN", "G"), 20, normalised=True)
+    del state["shared.weight"]
+    expected = BigGAN(g_attention=(2,), class_conditional=False, code_dim=10)
+    assert read_studiogan(write(tmp_path, state)).backbone == expected
+    state = with_code(listed("CIFAR10/DCGAN", "G"), 0, normalised=False)
+    for prefix, channels in {"blocks.0.0.bn0": 256, "blocks.1.0.bn0": 128, "blocks.2.0.bn0": 64}.items():
+        del state[f"{prefix}.weight"], state[f"{prefix}.bias"]
+        for leaf in ("running_mean", "running_var", "num_batches_tracked"):
+            state[f"{prefix}.bn.{leaf}"] = state.pop(f"{prefix}.{leaf}")
+        state |= {f"{prefix}.{module}.weight": zeros(channels, 128) for module in ("gain", "bias")}
+    assert read_studiogan(write(tmp_path, state)).backbone == DCGAN(class_conditional=False, code_dim=10)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("CIFAR10/SNGAN", "info_mix_linear.weight"),
+        ("CIFAR10/BigGAN-Deep", "info_proj_linear.weight"),
+        ("CIFAR10/DCGAN", "info_conti_mu_linear.weight"),
+    ],
+)
+def test_other_forms_of_infogan_are_named_as_unknown(section: str, key: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"does not know: {re.escape(key)}$"):
+        read_studiogan(write(tmp_path, {**listed(section, "G"), key: zeros(128, 138)}))
 
 
 def test_up_to_five_unknown_names_are_listed(tmp_path: Path) -> None:

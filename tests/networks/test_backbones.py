@@ -37,8 +37,8 @@ EVERYWHERE = [(kind, resolution) for kind, features in FEATURES.items() for reso
 CLASSES = 3
 
 
-def test_the_kinds_are_those_tested_here() -> None:
-    assert {kind: type(backbone) for kind, backbone in KINDS.items()} == Backbone.members()
+def test_the_kinds_tested_here_are_found_by_name() -> None:
+    assert {kind: type(backbone) for kind, backbone in KINDS.items()}.items() <= Backbone.members().items()
 
 
 @pytest.mark.parametrize(("kind", "resolution"), EVERYWHERE)
@@ -64,9 +64,7 @@ def test_shapes(kind: str, resolution: int) -> None:
 @pytest.mark.parametrize("normalised", [False, True])
 def test_every_parameter_gets_a_gradient(kind: str, normalised: bool) -> None:
     torch.manual_seed(0)
-    backbone = replace(
-        KINDS[kind], g_attention=(1,), d_attention=(1,), g_spectral_norm=normalised, d_spectral_norm=normalised
-    )  # type: ignore[call-arg]
+    backbone = replace(KINDS[kind], g_attention=(1,), d_attention=(1,), g_spectral_norm=normalised, d_spectral_norm=normalised)  # type: ignore[call-arg]
     shape = ImageShape(3, 32)
     generator, body = backbone.generator(shape, CLASSES), backbone.discriminator(shape)
     for network in (generator, body):

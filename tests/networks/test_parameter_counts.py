@@ -2,12 +2,14 @@
 
 A discriminator's count is that of our body and, in arithmetic, of the head its conditioning scheme puts on h (N, C): one
 output with bias always; then PD K x C, AC K x C, 2C and D2D-CE (C + 1) x E + K x E; ADC with 2K for K; TAC the scheme's
-layers twice; MH K + 1 outputs and MD K instead of one.
+layers twice; MH K + 1 outputs and MD K instead of one; InfoGAN K x C more for its code of K values. The listing has two of
+the five InfoGAN rows; the counts of the others follow from those of the same networks without a code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -37,6 +39,10 @@ def proxies(e: int, copies: int = 1, rows_per_class: int = 1) -> Head:
     return lambda c, k: ONE(c, k) + copies * ((c + 1) * e + rows_per_class * k * e)
 
 
+def and_code(head: Head) -> Head:
+    return lambda c, k: head(c, k) + k * c
+
+
 def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
@@ -50,6 +56,11 @@ CIFAR10_UNCONDITIONAL = BigGAN(g_attention=(2,), d_attention=(1,), class_conditi
 TINY = BigGAN(z_dim=100, g_channels=80, d_channels=80, g_attention=(3,), d_attention=(1,))
 CUB200 = BigGAN(z_dim=120, g_channels=80, d_channels=80, g_attention=(4,), d_attention=(1,))
 IMAGENET = BigGAN(z_dim=120, g_attention=(4,), d_attention=(1,))
+WITH_CODE = replace(CIFAR10, code_dim=10)
+UNCOND_WITH_CODE = replace(CIFAR10_UNCONDITIONAL, code_dim=10)
+DCGAN_WITH_CODE = DCGAN(class_conditional=False, code_dim=10)
+BIGGAN_CODE = 128 * 11 + 6 * 2 * 384 * 128
+DCGAN_CODE = 128 * 11 + 2 * (256 + 128 + 64) * (128 - 1)  # conditional norms in the place of plain ones
 DEEP = BigGANDeep(g_attention=(2,), d_attention=(1,))
 DEEP_STUDIOGAN = BigGANDeepStudioGAN(g_attention=(2,), d_attention=(1,))
 
@@ -71,6 +82,11 @@ ROWS: dict[str, tuple[Backbone, int, int, Head, int, int]] = {
     "CIFAR10 MHGAN": (CIFAR10, 32, 10, outputs(lambda k: k + 1), 9_416_196, 2_415_180),
     "CIFAR10 MDGAN": (CIFAR10, 32, 10, outputs(lambda k: k), 9_416_196, 2_414_987),
     "CIFAR10 DCGAN": (DCGAN(class_conditional=False), 32, 10, ONE, 3_812_355, 2_931_009),
+    "CIFAR10 SNGAN-Info": (replace(SNGAN, code_dim=10), 32, 10, and_code(per_class()), 4_699_011, 1_056_385),
+    "CIFAR10 BigGAN-Info": (WITH_CODE, 32, 10, and_code(per_class()), 10_007_428, 2_417_090),
+    "CIFAR10 BigGAN-Info-Uncond": (UNCOND_WITH_CODE, 32, 10, and_code(ONE), 8_825_092 + BIGGAN_CODE, 2_413_250 + 1920),
+    "CIFAR10 ReACGAN-Info": (WITH_CODE, 32, 10, and_code(proxies(512)), 9_416_196 + BIGGAN_CODE, 2_517_186 + 1920),
+    "CIFAR10 DCGAN-Info": (DCGAN_WITH_CODE, 32, 10, and_code(ONE), 3_812_355 + DCGAN_CODE, 2_931_009 + 5120),
     "CIFAR10 BigGAN-Deep": (DEEP, 32, 10, per_class(), 7_762_948, 2_908_930),
     "CIFAR10 BigGAN-Deep-StudioGAN": (DEEP_STUDIOGAN, 32, 10, per_class(), 9_338_884, 3_177_730),
     "Tiny BigGAN": (TINY, 64, 200, per_class(), 17_335_204, 30_796_722),
