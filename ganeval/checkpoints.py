@@ -30,11 +30,12 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Folder:
-    """A verified checkpoint folder: ``record`` as it was saved, ``tensors`` by file, and the hash of the whole."""
+    """A verified checkpoint folder: ``record`` as it was saved, ``tensors`` by file, the hash of each file and of the whole."""
 
     path: Path
     record: dict[str, Any]
     tensors: dict[str, Tensors]
+    file_sha256: dict[str, str]
     sha256: str
 
 
@@ -80,7 +81,8 @@ def load_folder(path: Path, files: Iterable[str] | None = None) -> Folder:
         if file not in manifest["files"]:
             raise UserError(f"{path} has no {file}: it is a checkpoint of another kind ({manifest['record'].get('kind', '?')})")
         tensors[Path(file).stem] = _read_tensors(path / file, manifest["files"][file])
-    return Folder(path, manifest["record"], tensors, manifest["sha256"])
+    hashes = {Path(file).stem: entry["sha256"] for file, entry in manifest["files"].items()}
+    return Folder(path, manifest["record"], tensors, hashes, manifest["sha256"])
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -34,12 +34,12 @@ def disk_errors(path: Path) -> Iterator[None]:
         where = str(error.filename2 or error.filename or path)
         where = str(path) if UNFINISHED in where else where
         if isinstance(error, FileExistsError):  # mkdir(exist_ok=True) says so where something else than a folder is in the way
-            raise UserError(f"cannot write {path}: {where} is a file") from error
+            raise UserError(f"cannot write into {where}: not a directory") from error
         raise UserError(f"cannot write {where}: {(error.strerror or str(error)).lower()}") from error
 
 
 def require_folder(path: Path) -> None:
-    """Make the folder ``path`` where it is missing; raises :class:`UserError` now where nothing could be written into it later."""
+    """Make the folder ``path`` where it is missing; raises :class:`UserError` where nothing can be written into it."""
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path, prefix=UNFINISHED):

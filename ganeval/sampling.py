@@ -32,7 +32,10 @@ LabelPlan = Literal["balanced", "uniform"]
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """A generator ready to sample: ``g(z, y)`` maps (N, z_dim) and int64 (N,) to float images (N, C, R, R) in [-1, 1]."""
+    """A generator ready to sample: ``g(z, y)`` maps (N, z_dim) and int64 (N,) to float images (N, C, R, R) in [-1, 1].
+
+    ``sha256`` is that of its weights file: the same in a full checkpoint and in one exported for sampling.
+    """
 
     module: Generator
     prior: Prior
@@ -84,7 +87,7 @@ def load_generator(
     except RuntimeError as error:
         raise UserError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from error
     module = fold(module.requires_grad_(False).eval(), iterations=SIGMA_ITERATIONS)
-    return LoadedGenerator(module.to(device), recipe.prior, record, folder.sha256)
+    return LoadedGenerator(module.to(device), recipe.prior, record, folder.file_sha256[file])
 
 
 def resolve_checkpoint(path: Path) -> Path:

@@ -42,6 +42,6 @@ def save_real_grid(images: ImageSet, path: Path) -> None:
         return
     rows = []
     for label in shown_classes(len(images.classes)):
-        found = images.images[images.labels == label][:COLUMNS]
+        found = images.images[torch.nonzero(images.labels == label).flatten()[:COLUMNS]]
         rows.append(torch.cat([found, found.new_full((COLUMNS - len(found), *found.shape[1:]), 255)]))
     save_grid(torch.cat(rows), COLUMNS, path)

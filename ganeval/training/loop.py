@@ -11,6 +11,7 @@ import torch
 
 from ganeval.checkpoints import canonical_json
 from ganeval.data.base import Dataset, ImageSet
+from ganeval.data.limit import limit
 from ganeval.environment import environment
 from ganeval.errors import UserError
 from ganeval.files import write_text
@@ -54,14 +55,15 @@ def train(
 ) -> Outcome:  # fmt: skip
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
-    ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe. On the CPU the weights
+    ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained networks. On the CPU the weights
     after any step are a function of recipe, data and ``seed``: not of when the run was stopped and resumed.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     device, habits = device or torch.device("cpu"), habits or Habits()
-    images = dataset.load("train", recipe.data.resolution)
-    total = steps or recipe.schedule.steps
-    with RunFolder(out, to_json(recipe), identity_of(dataset, images, seed), habits.keep) as run, StopOnSignal() as stop:
+    whole = dataset.load("train", recipe.data.resolution)
+    images = limit(whole, recipe.data.fraction, recipe.data.classes)
+    total = recipe.schedule.steps if steps is None else steps
+    with RunFolder(out, to_json(recipe), identity_of(dataset, images, whole, seed), habits.keep) as run, StopOnSignal() as stop:
         state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
         run.resume(state)
         versions = environment(device)
@@ -101,9 +103,9 @@ def train(
         return Outcome(out, state.step, stop.exit_status)
 
 
-def identity_of(dataset: Dataset, images: ImageSet, seed: int) -> dict[str, object]:
-    """What a run is, beside its recipe: the data it saw, by content, and its seed."""
-    described = {
+def identity_of(dataset: Dataset, images: ImageSet, whole: ImageSet, seed: int) -> dict[str, object]:
+    """What a run is, beside its recipe: the data it saw, by content, and its seed; where they were limited, the whole as well."""
+    described: dict[str, object] = {
         "name": dataset.name,
         "split": "train",
         "count": len(images),
@@ -111,6 +113,8 @@ def identity_of(dataset: Dataset, images: ImageSet, seed: int) -> dict[str, obje
         "classes": list(images.classes),
         "sha256": images.fingerprint,
     }
+    if images is not whole:
+        described["whole"] = {"count": len(whole), "classes": len(whole.classes), "sha256": whole.fingerprint}
     return {"dataset": described, "seed": seed}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ganeval.data.base import Dataset
+from ganeval.data.limit import limit
 from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.networks.base import ImageShape
@@ -31,7 +32,7 @@ def resolve(method: str, dataset: str, overrides: Sequence[str]) -> tuple[Recipe
 
 def describe(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     """What a dry run prints: the recipe, its fingerprint, what the data are, the size of the networks. Nothing is drawn."""
-    images = dataset.load("train", recipe.data.resolution)
+    images = limit(dataset.load("train", recipe.data.resolution), recipe.data.fraction, recipe.data.classes)
     shape = ImageShape(images.channels, images.resolution)
     with torch.device("meta"):
         networks = {

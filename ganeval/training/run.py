@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from ganeval.checkpoints import canonical_json, is_folder, load_folder, save_folder
 from ganeval.errors import UserError
 from ganeval.files import disk_errors, remove_unfinished, write_text
-from ganeval.recipes.schema import difference
+from ganeval.recipes.recipe import Recipe
+from ganeval.recipes.schema import difference, from_json, to_json
 from ganeval.training.state import TrainState
 
 LATEST = "latest"
@@ -120,12 +121,21 @@ class RunFolder:
     def _refuse_other_run(self) -> None:
         if not (self.path / IDENTITY).exists():
             return
-        old = {**_read_json(self.path / IDENTITY), "recipe": _read_json(self.path / RECIPE)}
+        old = {**_read_json(self.path / IDENTITY), "recipe": _as_written_today(_read_json(self.path / RECIPE))}
         changes = difference(old, {**self.identity, "recipe": self.recipe})
         if changes:
             shown = "; ".join(change.removeprefix("recipe.") for change in changes[:4])
             more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
             raise UserError(f"{self.path} holds another run ({shown}{more}): choose another --out")
+
+
+def _as_written_today(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of an earlier version with the fields that came since at their defaults; as it is where it no longer fits."""
+    try:
+        content: dict[str, Any] = to_json(from_json(Recipe, recipe))
+    except UserError:
+        return recipe
+    return content
 
 
 def _read_json(path: Path) -> dict[str, Any]:

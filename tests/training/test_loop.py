@@ -124,6 +124,15 @@ def test_another_recipe_seed_or_dataset_in_the_same_folder_is_refused(recipe: Re
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+def test_a_recipe_that_lacks_a_field_of_today_still_resumes(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(recipe, stripes, out, steps=1, habits=QUIET)
+    earlier = json.loads((out / "recipe.json").read_text())
+    del earlier["prior"], earlier["backbone"]["d_spectral_norm"]
+    (out / "recipe.json").write_text(json.dumps(earlier))
+    assert train(recipe, stripes, out, steps=2, habits=QUIET).step == 2
+
+
 def test_a_folder_with_other_files_is_refused(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UserError, match="is not a run"):

@@ -1,0 +1,214 @@
+"""What the command line shows: tables on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ganeval.errors import UserError
+from ganeval.scorecard import OK, ScoreCard, rounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ganeval.scoring import Talk
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+
+
+def show_card(card: ScoreCard) -> None:
+    """Print a score card as a table: values with their standard errors, the floor beside them, below it what failed, and how."""
+    console = _stdout()
+    table = _table()
+    table.add_column("metric", no_wrap=True)
+    for heading in ("value", "± s.e.", "held-out\nreal"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("unit")
+    for score in card.scores:
+        value = _number(score.value) if score.status == OK else Text("failed", style="bold red")
+        numbers = (value, _number(score.std_error, 2), _number(score.floor, 3))
+        table.add_row(f"{score.column} {ARROWS[score.better]}", *numbers, score.unit)
+    console.print(f"{_source_name(card)} on {card.dataset}", style="bold")
+    console.print(table)
+    for score in card.failed:
+        console.print(f"{score.column} {score.status}", style="red", soft_wrap=True)
+    for line in _conditions(card):
+        console.print(line, style="dim", soft_wrap=True)
+
+
+def _source_name(card: ScoreCard) -> str:
+    if card.source["kind"] == "checkpoint":
+        return f"{card.source['recipe']['method']}, step {card.source['step']}"
+    return str(card.source["name"])
+
+
+def _conditions(card: ScoreCard) -> list[str]:
+    counts = card.counts
+    accuracy = card.extractor["record"].get("test_accuracy")
+    known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
+    seed = "" if card.seed is None else f", seed {card.seed}"
+    return [
+        f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
+        f"{counts['fake']:,} images against {counts['reference']:,} real; held out: {counts['floor']:,}; {card.seconds:.1f} s",
+        *(f"not ranked: {deviation}" for deviation in card.deviations),
+    ]
+
+
+def show_ranking(title: str, part: pd.DataFrame) -> None:
+    """Print one comparable part of a leaderboard: as many tables one below the other as the width needs."""
+    from ganeval.leaderboard.table import brief
+
+    console, shown = _stdout(), brief(part)
+    extractor = part["extractor"].iloc[0]
+    headings = {name: str(name).replace("_", " ").replace(f"-{extractor}", f"-\n{extractor}") for name in shown.columns}
+    widths = {name: max(len(text) for cell in (headings[name], *shown[name]) for text in cell.split("\n")) for name in headings}
+    console.print(title, style="bold")
+    for names in _blocks(widths, console.width):
+        table = _table()
+        for name in names:
+            table.add_column(headings[name], justify="left" if name == "method" else "right", no_wrap=True)
+        for row in shown[names].itertuples(index=False):
+            table.add_row(*row)
+        console.print(table)
+    console.print()
+
+
+def _blocks(widths: dict[str, int], room: int) -> Iterator[list[str]]:
+    """The columns, in order, in groups that fit into ``room`` characters; every group begins with rank and method."""
+    first = [name for name in widths if name in ("rank", "method")]
+    block = list(first)
+    for name in (name for name in widths if name not in first):
+        if len(block) > len(first) and sum(widths[n] + 2 for n in [*block, name]) - 2 > room:
+            yield block
+            block = list(first)
+        block.append(name)
+    yield block
+
+
+@contextmanager
+def extraction_progress() -> Iterator[Talk]:
+    """A bar per set of images on stderr while their features are extracted; nothing where stderr is not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def talk(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        yield talk
+
+
+def train_classifier_aloud(dataset: str, out: Path, resolution: int | None, seed: int, device: str) -> dict[str, Any]:
+    """Train a classifier with progress on stderr; give its record as plain JSON."""
+    import dataclasses
+
+    from ganeval.classifier import train_classifier
+    from ganeval.data.registry import find_dataset
+    from ganeval.environment import find_device
+    from ganeval.files import require_folder
+
+    console = Console(stderr=True)
+
+    def show(progress: Any) -> None:
+        console.print(f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.4f}", highlight=False)
+
+    require_folder(out.parent)
+    record = train_classifier(
+        find_dataset(dataset), resolution=resolution, seed=seed, out=out, device=find_device(device), progress=show
+    )
+    return dataclasses.asdict(record)
+
+
+def listing(kind: str) -> list[str]:
+    """The lines of ``ganeval ls``: a name, and what one needs to choose it."""
+    lists = {
+        "recipes": _recipes, "datasets": _datasets, "protocols": _protocols, "metrics": _metrics, "extractors": _extractors
+    }  # fmt: skip
+    lines = list(lists[kind]())
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:<{width}}  {text}" for name, text in lines]
+
+
+def _recipes() -> Iterator[tuple[str, str]]:
+    from ganeval.recipes.registry import TABLES
+
+    for dataset, table in TABLES:
+        for method, recipe in table.items():
+            yield method, f"{dataset:<16} {recipe.schedule.steps:>9,} steps  {recipe.citation.paper}  {recipe.citation.source}"
+
+
+def _datasets() -> Iterator[tuple[str, str]]:
+    from ganeval.data.registry import DATASETS
+
+    for name, dataset in DATASETS:
+        try:
+            counts = [f", {split} {count:,}" for split, count in dataset.splits.items()]
+            status = dataset.status
+        except UserError as error:  # a damaged one does not hide the others
+            counts, status = [], str(error)
+        size = f"{dataset.num_classes} classes, {dataset.channels} x {dataset.resolution} px"
+        yield name, f"{status}: {size}{''.join(counts)}; {dataset.citation}"
+    yield "path/to/folder", "any folder root/<class>/* of images"
+
+
+def _protocols() -> Iterator[tuple[str, str]]:
+    from ganeval.protocols import PROTOCOLS
+
+    for name, protocol in PROTOCOLS:
+        yield name, f"{protocol.sha256()[:8]}  {protocol.description}"
+
+
+def _metrics() -> Iterator[tuple[str, str]]:
+    from ganeval.metrics.base import METRICS
+
+    for _, metric in METRICS:
+        for value in metric.values:
+            needs = f"; needs {', '.join(sorted(metric.needs))}" if metric.needs else ""
+            yield (
+                value.key,
+                f"{ARROWS[value.better]} {value.inception_name}, elsewhere {value.other_name}-<extractor>; {value.unit}{needs}",
+            )
+
+
+def _extractors() -> Iterator[tuple[str, str]]:
+    from ganeval.extractors.registry import EXTRACTORS, Described
+
+    for name in EXTRACTORS.names():
+        try:
+            factory: object = EXTRACTORS.get(name)
+        except UserError as error:  # another package's, which must not hide the rest
+            yield name, str(error)
+            continue
+        if isinstance(factory, Described):
+            yield name, f"{factory.description}; {factory.status()}"
+            continue
+        first = (sys.modules[factory.__module__].__doc__ or "").partition("\n")[0]
+        yield name, (first.partition(": ")[2] or first).replace("`", "").rstrip(".")
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else rounded(value, digits)
+
+
+def _table() -> Table:
+    """Columns two spaces apart, a line under the headings."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _stdout() -> Console:
+    """Text as it is; wide enough for any table when the output is not a terminal."""
+    wide = None if Console().is_terminal else 10_000
+    return Console(width=wide, markup=False, emoji=False, highlight=False)

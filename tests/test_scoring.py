@@ -1,0 +1,250 @@
+"""From a source to a score card: what is in it, what it depends on, and what it does not depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.checkpoints import save_folder
+from ganeval.classifier import SMALL, ClassifierRecord, SmallCNN
+from ganeval.data.base import ImageSet
+from ganeval.data.registry import find_dataset
+from ganeval.errors import UserError
+from ganeval.features import FeatureBank
+from ganeval.metrics.base import Metric, Need, Value
+from ganeval.protocols import PROTOCOLS, Protocol
+from ganeval.sampling import generate, load_generator
+from ganeval.scorecard import OK, ScoreCard
+from ganeval.scoring import score
+
+KEYS = ["fid", "kid", "is", "am", "am_entropy", "am_kl", "precision", "recall", "density", "coverage", "top1", "top5"]
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def card(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ScoreCard:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANEVAL_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+        return score(tiny_run, num=COUNT)
+
+
+@pytest.fixture
+def small_protocol(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Protocol]:
+    """Registers, for one test, small-v1 with other fields."""
+
+    def register(**fields: object) -> Protocol:
+        protocol = dataclasses.replace(PROTOCOLS.get("small-v1"), name="for-a-test", **fields)
+        monkeypatch.setitem(PROTOCOLS._items, "for-a-test", protocol)
+        return protocol
+
+    return register
+
+
+def values(card: ScoreCard) -> dict[str, float | None]:
+    return {score.key: score.value for score in card.scores}
+
+
+def save_classifier(path: Path, classes: tuple[str, ...]) -> Path:
+    """A classifier of random weights that says it knows ``classes``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        net = SmallCNN(1, SMALL, len(classes)).eval()
+    record = ClassifierRecord("made up", classes, 1, 16, SMALL, 0, 1, False, 100, "0" * 64)
+    save_folder(path, {"classifier": net.state_dict()}, record.to_json())
+    return path
+
+
+def test_every_value_of_the_protocol_with_its_error_and_its_floor(card: ScoreCard) -> None:
+    assert [score.key for score in card.scores] == KEYS
+    assert card.failed == []
+    for each in card.scores:
+        assert each.status == OK
+        assert each.value is not None
+        assert each.std_error is not None
+        assert each.std_error >= 0
+        assert each.floor is not None
+        assert each.column.endswith("-digits-cnn")
+    assert {each.column for each in card.scores}.isdisjoint({"FID", "KID", "FID-digits-cnn"})
+    assert [card[key].column for key in ("fid", "kid", "is")] == ["FD-digits-cnn", "KD-digits-cnn", "IS-digits-cnn"]
+
+
+def test_an_untrained_generator_is_far_from_the_floor(card: ScoreCard) -> None:
+    for each in card.scores:
+        worse = each.value > each.floor if each.better == "lower" else each.value < each.floor
+        assert worse, each.key
+
+
+def test_what_a_card_says_of_its_origin(card: ScoreCard, tiny_run: Path) -> None:
+    generator = load_generator(tiny_run)
+    assert card.dataset == "digits"
+    assert card.resolution == 16
+    assert card.counts == {"fake": COUNT, "reference": 1297, "floor": 500}
+    assert card.protocol_sha256 == PROTOCOLS.get("small-v1").sha256()
+    assert card.reference_sha256 == find_dataset("digits").load("train").fingerprint
+    assert card.source["sha256"] == generator.sha256
+    assert card.source["step"] == 2
+    assert card.source["recipe"] == generator.record["recipe"]
+    assert card.source["generator_parameters"] == sum(p.numel() for p in generator.module.parameters())
+    assert card.extractor["record"]["test_accuracy"] > 0.9
+    assert {"ganeval", "torch", "device", "date"} <= card.environment.keys()
+    assert card.deviations == (f"{COUNT} images instead of 5,000",)
+
+
+def test_the_same_seed_twice_is_the_same_without_the_cache(
+    card: ScoreCard, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANEVAL_HOME", str(tmp_path))
+    again = score(tiny_run, num=COUNT)
+    assert again.scores == card.scores
+    assert again.source == card.source
+
+
+def test_another_seed_is_another_sample(card: ScoreCard, tiny_run: Path) -> None:
+    other = score(tiny_run, num=COUNT, seed=1, metrics=["fid", "am"])
+    assert (card.seed, other.seed) == (0, 1)
+    assert other["fid"].value != card["fid"].value
+    assert other["am"].value != card["am"].value
+    assert other["fid"].floor == card["fid"].floor
+
+
+def test_a_choice_of_metrics_gives_the_same_values(card: ScoreCard, tiny_run: Path) -> None:
+    chosen = score(tiny_run, num=COUNT, metrics=["top1", "precision", "fid"])
+    assert [each.key for each in chosen.scores] == ["fid", "precision", "top1"]
+    assert all(each == card[each.key] for each in chosen.scores)
+
+
+def test_a_run_is_its_latest_checkpoint(card: ScoreCard, tiny_run: Path) -> None:
+    direct = score(tiny_run / "checkpoints" / "step-00000002", num=COUNT, metrics=["fid"])
+    before = score(tiny_run / "checkpoints" / "step-00000001", num=COUNT, metrics=["fid"])
+    assert direct["fid"] == card["fid"]
+    assert before["fid"].value != card["fid"].value
+
+
+def test_the_number_of_images_is_a_deviation_unless_it_is_the_protocols(
+    tiny_run: Path, small_protocol: Callable[..., Protocol]
+) -> None:
+    small_protocol(fakes=20)
+    assert score(tiny_run, protocol="for-a-test", metrics=["fid"]).deviations == ()
+    assert score(tiny_run, protocol="for-a-test", metrics=["fid"], num=20).deviations == ()
+    assert score(tiny_run, protocol="for-a-test", metrics=["fid"], num=21).deviations == ("21 images instead of 20",)
+
+
+def test_real_images_score_as_the_floor_does(real_folder: Path) -> None:
+    """The dataset keeps its test images in another order than a folder: sums round otherwise, subsets are drawn otherwise."""
+    card = score(real_folder, dataset="digits")
+    assert [each.key for each in card.scores] == KEYS
+    for each in card.scores:
+        assert each.value == pytest.approx(each.floor, rel=1e-9, abs=3 * each.std_error if each.key == "kid" else 1e-12)
+    assert card["precision"].value == card["precision"].floor
+    assert card["top1"].value == card["top1"].floor
+    assert card.source == {"kind": "folder", "name": "real", "sha256": card.source["sha256"]}
+    assert card.seed is None
+    assert card.deviations == ("500 images instead of 5,000",)
+
+
+def test_the_held_out_folder_scores_exactly_as_the_floor_does(
+    tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
+) -> None:
+    digits = find_dataset("digits")
+    for split in ("train", "test"):
+        images = digits.load(split)
+        save_images(ImageSet(images.images[:270], images.labels[:270], images.classes), tmp_path / "own" / split)
+    card = score(tmp_path / "own" / "test", dataset=str(tmp_path / "own"), extractor="digits-cnn")
+    assert (card.dataset, card.counts) == ("own", {"fake": 270, "reference": 270, "floor": 270})
+    assert [each.key for each in card.scores] == KEYS
+    assert all(each.value == each.floor for each in card.scores)
+
+
+def test_saved_samples_score_as_their_checkpoint_does(
+    card: ScoreCard, tiny_run: Path, tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
+) -> None:
+    images, labels = (torch.cat(parts) for parts in zip(*generate(load_generator(tiny_run), COUNT), strict=True))
+    folder = save_images(ImageSet(images, labels, find_dataset("digits").classes), tmp_path / "samples")
+    saved = score(folder, dataset="digits")
+    for each in saved.scores:
+        same = card[each.key]
+        assert each.value == pytest.approx(same.value, rel=1e-9, abs=3 * same.std_error if each.key == "kid" else 1e-12)
+        assert each.floor == same.floor
+
+
+def test_unequally_many_images_per_class_are_a_deviation(tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]) -> None:
+    test = find_dataset("digits").load("test")
+    kept = torch.cat([torch.nonzero(test.labels == label)[: 5 + 2 * (label == 3), 0] for label in range(10)])
+    folder = save_images(ImageSet(test.images[kept], test.labels[kept], test.classes), tmp_path / "few")
+    said = ("52 images instead of 5,000", "5 to 7 images per class instead of equally many")
+    assert score(folder, dataset="digits", metrics=["fid"]).deviations == said
+
+
+def test_other_classes_fail_the_accuracy_and_nothing_else(tiny_run: Path, tmp_path: Path) -> None:
+    letters = save_classifier(tmp_path / "letters-cnn", tuple("abcdefghij"))
+    card = score(tiny_run, num=COUNT, extractor=f"classifier:{letters}")
+    assert [each.key for each in card.scores] == KEYS
+    assert [each.key for each in card.failed] == ["top1", "top5"]
+    for each in card.failed:
+        assert (each.value, each.std_error, each.floor) == (None, None, None)
+        assert each.status == "failed: the classes of letters-cnn are not those of digits"
+    assert all(each.value is not None for each in card.scores if each.status == OK)
+
+
+def test_a_reference_too_small_for_a_metric_fails_it_with_the_numbers(
+    tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
+) -> None:
+    test = find_dataset("digits").load("test")
+    root = save_images(ImageSet(test.images[:200], test.labels[:200], test.classes), tmp_path / "small")
+    source = save_images(test, tmp_path / "source")
+    card = score(source, dataset=str(root), extractor="digits-cnn", metrics=["fid", "kid"])
+    assert card["fid"].status == OK
+    assert card["kid"].value is None
+    assert card["kid"].status.startswith("failed: ")
+    assert "250" in card["kid"].status
+    assert "200" in card["kid"].status
+    assert card["fid"].floor is None  # The folder holds no images out.
+
+
+@dataclasses.dataclass(frozen=True)
+class NotANumber(Metric):
+    """What a metric must not do."""
+
+    name: ClassVar[str] = "not_a_number"
+    values: ClassVar[tuple[Value, ...]] = (Value("nan", "NaN", "NaN", "lower", "none"),)
+    needs: ClassVar[frozenset[Need]] = frozenset()
+
+    def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
+        return {"nan": float(np.log(0.0)) if len(fake) else 0.0}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_what_is_not_a_number_is_a_failure_not_a_number(tiny_run: Path, small_protocol: Callable[..., Protocol]) -> None:
+    metrics = PROTOCOLS.get("small-v1").metrics
+    small_protocol(fakes=20, metrics=(NotANumber(), metrics[0]))
+    card = score(tiny_run, protocol="for-a-test")
+    assert (card["nan"].value, card["nan"].status) == (None, "failed: nan or its standard error came out as -inf")
+    assert card["fid"].status == OK
+    json.dumps(card.to_json(), allow_nan=False)
+
+
+def test_a_dataset_without_an_extractor_says_how_to_make_one(
+    tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
+) -> None:
+    folder = save_images(find_dataset("digits").load("test"), tmp_path / "own")
+    with pytest.raises(UserError, match=r"dataset 'own' has no extractor of its own: .*--extractor classifier:DIR"):
+        score(folder, dataset=str(folder))
+
+
+def test_progress_counts_to_the_end_once_per_set_of_images(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANEVAL_HOME", str(tmp_path))
+    heard: dict[str, list[tuple[int, int]]] = {}
+    score(tiny_run, num=100, metrics=["fid"], talk=lambda what, done, total: heard.setdefault(what, []).append((done, total)))
+    assert {what: calls[-1] for what, calls in heard.items()} == {
+        "images to score": (100, 100), "real images (train)": (1297, 1297), "real images (test)": (500, 500)
+    }  # fmt: skip
+    assert all(done < total for calls in heard.values() for done, total in calls[:-1])
