@@ -69,18 +69,20 @@ def save_folder(path: Path, tensors: Mapping[str, Tensors], record: Mapping[str,
 
 
 def load_folder(path: Path, files: Iterable[str] | None = None) -> Folder:
-    """Read and verify the folder at ``path``: all of its files, or the named ones (without ``.safetensors``).
+    """Read the folder at ``path``: all of its files, or the named ones (without ``.safetensors``). Every file is verified.
 
     Raises :class:`UserError` for anything that is not exactly what was saved: a missing, truncated or altered file, a
     manifest of another format, a pickle in place of a folder.
     """
     manifest = _read_manifest(path)
-    wanted = manifest["files"] if files is None else [f"{name}.safetensors" for name in files]
+    wanted = set(manifest["files"]) if files is None else {f"{name}.safetensors" for name in files}
     tensors = {}
-    for file in wanted:
+    for file in sorted(wanted):
         if file not in manifest["files"]:
             raise UserError(f"{path} has no {file}: it is a checkpoint of another kind ({manifest['record'].get('kind', '?')})")
         tensors[Path(file).stem] = _read_tensors(path / file, manifest["files"][file])
+    for file in manifest["files"].keys() - wanted:
+        _verify(path / file, manifest["files"][file])
     hashes = {Path(file).stem: entry["sha256"] for file, entry in manifest["files"].items()}
     return Folder(path, manifest["record"], tensors, hashes, manifest["sha256"])
 
@@ -117,6 +119,18 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if not all(_FILE_NAME.fullmatch(file) for file in manifest["files"]):
         raise UserError(f"{path / MANIFEST} names files outside the checkpoint")
     return {**manifest, "sha256": digest}
+
+
+def _verify(file: Path, expected: Mapping[str, Any]) -> None:
+    """Compare the hash of a file that is not needed: nobody may rest on half of a damaged checkpoint."""
+    if not file.is_file():
+        raise UserError(f"{file} is missing: the checkpoint is incomplete")
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        while chunk := content.read(1 << 20):
+            digest.update(chunk)
+    if digest.hexdigest() != expected["sha256"]:
+        raise UserError(f"{file} is damaged: its SHA-256 does not match the manifest")
 
 
 def _read_tensors(file: Path, expected: Mapping[str, Any]) -> Tensors:

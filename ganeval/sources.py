@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganeval.checkpoints import is_folder, load_folder, sha256_of
+from ganeval.checkpoints import is_folder, sha256_of
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.data.folder import list_split, read_image_folder
 from ganeval.data.images import read_headers
@@ -107,15 +107,11 @@ def _other_count(source: Source, protocol: Protocol) -> list[str]:
 
 
 def open_generator(path: Path, weights: Weights, device: torch.device) -> LoadedGenerator:
-    """The generator of a checkpoint, or of a run's latest one, of which every file is intact, also those that are not needed.
-
-    Raises ``UserError`` for everything else, and for a run without a checkpoint.
-    """
+    """The generator of a checkpoint, or of a run's latest one; raises ``UserError`` for a run without a checkpoint."""
     checkpoint = resolve_checkpoint(path)
     if (path / "run.json").is_file() and not is_folder(checkpoint):
         gone = "" if checkpoint == path else f": {checkpoint} is gone"
         raise UserError(f"the run {path} has no checkpoint{gone or ' yet'}")
-    load_folder(checkpoint)
     return load_generator(checkpoint, weights, device)
 
 

@@ -183,6 +183,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind in (int, float, bool, str):
         converter.register_structure_hook(kind, _strict)
+    converter.register_structure_hook_factory(_is_tuple, lambda kind: lambda value, _: _tuple_from_json(kind, value))
     converter.register_structure_hook_factory(_is_family, lambda family: lambda value, _: _member_from_json(family, value))
     return converter
 
@@ -193,6 +194,16 @@ def _strict(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"expected {_describe(kind)}, got {value!r}")
     return value
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _tuple_from_json(kind: Any, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, got {value!r}")
+    return tuple(_converter().structure(item, get_args(kind)[0]) for item in value)
 
 
 def _is_family(kind: Any) -> bool:

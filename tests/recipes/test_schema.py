@@ -123,6 +123,8 @@ def test_a_bad_override_is_one_line_that_helps(assignment: str, said: str) -> No
         lambda j: j.pop("data"),
         lambda j: j.update(prior="cauchy"),
         lambda j: j.update(regularizers=[3]),
+        lambda j: j.update(regularizers={}),
+        lambda j: j["backbone"].update(g_attention="1"),
     ],
 )
 def test_json_that_does_not_fit_is_refused(damage: object) -> None:
