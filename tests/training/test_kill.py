@@ -26,20 +26,24 @@ def test_no_kill_leaves_a_state_that_does_not_load(tmp_path: Path) -> None:
         for kill in range(KILLS):
             nursery.stdin.write("one more\n")
             child = int(nursery.stdout.readline())
-            wait_for_first_checkpoint(out)
-            time.sleep(random.uniform(0.0, 0.12))
+            if kill % 2 == 0:  # every other one is killed early: while it resumes, or before its first checkpoint
+                wait_for_new_checkpoint(out, reached)
+            time.sleep(random.uniform(0.0, 0.05))
             os.kill(child, signal.SIGKILL)  # raises where the writer ended by itself
             assert nursery.stdout.readline() == "ended\n"
             step = step_of_intact_checkpoint(out)
             assert step >= reached, f"kill {kill}: step {reached} was reached before, now {step}"
             reached = step
         nursery.stdin.close()
-    assert reached > KILLS / 4, "hardly anything was written between the kills"
+    assert reached >= KILLS / 2, "a writer that was waited for wrote nothing"
 
 
-def wait_for_first_checkpoint(out: Path) -> None:
+def wait_for_new_checkpoint(out: Path, reached: int) -> None:
+    """Until ``latest`` points beyond step ``reached``: on a busy machine that takes as long as it takes."""
     deadline = time.monotonic() + 60
-    while not (out / "latest").exists() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if (out / "latest").exists() and int((out / "latest").read_text().strip()[-8:]) > reached:
+            return
         time.sleep(0.001)
 
 
