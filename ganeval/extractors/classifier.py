@@ -80,7 +80,12 @@ class ClassifierExtractor(Extractor):
 def _from_path(argument: str | None) -> ClassifierExtractor:
     if not argument:
         raise UserError("extractor 'classifier' needs the folder of a trained classifier: classifier:PATH")
-    return ClassifierExtractor(Path(argument).expanduser())
+    made = ClassifierExtractor(Path(argument).expanduser())
+    if made.name.partition("-")[0] == "inception":
+        raise UserError(
+            f"{argument}: a classifier called '{made.name}' would pass for Inception, whose scores are FID: rename it"
+        )
+    return made
 
 
 EXTRACTORS.add("classifier", _from_path)

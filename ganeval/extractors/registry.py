@@ -1,16 +1,72 @@
-"""Extractors by name, or by name and argument: ``digits-cnn``, ``classifier:PATH``."""
+"""Extractors by name, or by name and argument: ``digits-cnn``, ``classifier:PATH``.
+
+Beside those of this package there are those that installed packages announce under the entry-point group
+``ganeval.extractors``: name = factory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, runtime_checkable
 
+from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.registry import Registry
 
 Factory = Callable[[str | None], Extractor]
 """Makes the extractor of ``name`` or ``name:argument``; the argument is what follows the colon, or ``None``."""
 
-EXTRACTORS: Registry[Factory] = Registry("extractor", "ganeval.extractors")
+GROUP = "ganeval.extractors"
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A factory that says what it makes, and whether it could do so now. ``ganeval ls extractors`` shows both."""
+
+    @property
+    def description(self) -> str: ...
+
+    def status(self) -> str: ...
+
+
+class ExtractorRegistry(Registry[Factory]):
+    """The factories of this package and of others. Those of others are imported when they are asked for."""
+
+    def names(self) -> list[str]:
+        return sorted({*super().names(), *(point.name for point in entry_points(group=GROUP))})
+
+    def __iter__(self) -> Iterator[tuple[str, Factory]]:
+        return iter((name, self.get(name)) for name in self.names())
+
+    def get(self, name: str) -> Factory:
+        """The factory called ``name``; raises ``UserError`` with the nearest names, for a name that is announced twice, and for a
+        package that cannot be imported."""
+        points = list(entry_points(group=GROUP, name=name))
+        if not points:
+            return super().get(name)
+        owners = [_owner(point) for point in points] + (["ganeval"] if name in super().names() else [])
+        if len(owners) > 1:
+            raise UserError(f"extractor '{name}' is announced by {' and by '.join(owners)}: uninstall all but one of them")
+        return _load(points[0])
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def _load(point: EntryPoint) -> Factory:
+    try:
+        factory = point.load()
+    except Exception as error:  # whatever somebody else's module raises while it is imported
+        raise UserError(f"extractor '{point.name}' of {_owner(point)} cannot be imported: {error}") from error
+    if not callable(factory):
+        raise UserError(f"extractor '{point.name}' of {_owner(point)}: {point.value} is no function of one argument")
+    made: Factory = factory
+    return made
+
+
+EXTRACTORS = ExtractorRegistry("extractor", "ganeval.extractors")
 """One file in this package registers one factory; weights are read when the factory is called."""
 
 
@@ -18,4 +74,7 @@ def find_extractor(spec: str) -> Extractor:
     """The extractor ``spec`` names; raises :class:`~ganeval.errors.UserError` with the nearest names, or what is wrong
     with its weights."""
     name, colon, argument = spec.partition(":")
-    return EXTRACTORS.get(name)(argument if colon else None)
+    made = EXTRACTORS.get(name)(argument if colon else None)
+    if not isinstance(made, Extractor):
+        raise UserError(f"extractor '{name}' gave {made!r:.60} instead of a ganeval.extractors.base.Extractor")
+    return made

@@ -24,8 +24,13 @@ class Value:
     unit: str
 
     def column(self, extractor: str) -> str:
-        """The name in tables: ``FID`` on Inception, ``FD-digits-cnn`` on the extractor ``digits-cnn``."""
-        return self.inception_name if extractor == "inception" else f"{self.other_name}-{extractor}"
+        """The name in tables: ``FID`` on Inception, ``FID-clean`` on the same network under another resize (``inception-clean``),
+        ``FD-digits-cnn`` on the extractor ``digits-cnn``. Weights that are not the published ones (``inception@1a2b3c4d``) make
+        another extractor."""
+        network, _, variant = extractor.partition("-")
+        if network != "inception" or "@" in variant:
+            return f"{self.other_name}-{extractor}"
+        return f"{self.inception_name}-{variant}" if variant else self.inception_name
 
 
 class Metric(ABC):
@@ -51,5 +56,8 @@ class Metric(ABC):
         Pure; raises ``MetricError`` where the samples do not allow it.
         """
 
+
+FRECHET = Value("fid", "FID", "FD", "lower", "squared feature distance")
+"""The value by which leaderboards rank."""
 
 METRICS: Registry[Metric] = Registry("metric", "ganeval.metrics")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Moments, moments_of
-from ganeval.metrics.base import METRICS, Metric, Need, Value
+from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
 
 # A distance, or an eigenvalue of a covariance, this little below zero is rounding of (float32) statistics, relative to its scale.
@@ -127,7 +127,7 @@ class Frechet(Metric):
     """FID / FD. The covariances are cached in the banks; small sets take the form that needs none."""
 
     name: ClassVar[str] = "frechet"
-    values: ClassVar[tuple[Value, ...]] = (Value("fid", "FID", "FD", "lower", "squared feature distance"),)
+    values: ClassVar[tuple[Value, ...]] = (FRECHET,)
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:

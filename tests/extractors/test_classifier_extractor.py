@@ -155,6 +155,12 @@ def test_it_is_found_by_its_path_and_called_by_its_folder(tmp_path: Path) -> Non
     assert find_extractor(f"classifier:{tmp_path / 'other'}").fingerprint != found.fingerprint
 
 
+@pytest.mark.parametrize("name", ["inception", "inception-clean"])
+def test_no_classifier_passes_for_inception(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=f"a classifier called '{name}' would pass for Inception, .* rename it"):
+        find_extractor(f"classifier:{saved(tmp_path / name, 1, 16)}")
+
+
 def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
     net, record = random_net(1, 16)
     weights = {"classifier": net.state_dict()}

@@ -181,6 +181,17 @@ def test_a_part_has_no_columns_of_other_extractors(tmp_path: Path) -> None:
     assert {name for name in shown["digits-cnn"] if name.startswith(("F", "T"))} == {"FD-digits-cnn", "Top-1-digits-cnn"}
 
 
+def test_inception_under_another_resize_is_ranked_by_its_own_distance(tmp_path: Path) -> None:
+    for name, distance in (("worse", 2.0), ("better", 1.0)):
+        named = [
+            replace(score, column=score.column.replace("FD-inception-", "FID-")) for score in scores("inception-clean", distance)
+        ]
+        add(tmp_path, card(name, extractor="inception-clean", scores=tuple(named)))
+    ((_, part),) = ranked(open_table(tmp_path, "digits"))
+    assert dict(zip(part["method"], part["rank"], strict=True)) == {"better": "1", "worse": "2"}
+    assert list(part["FID-clean"]) == ["1", "2"]
+
+
 def test_without_a_floor_there_is_no_row_of_real_images(tmp_path: Path) -> None:
     bare = card("one")
     add(tmp_path, replace(bare, scores=tuple(replace(score, floor=None) for score in bare.scores)))

@@ -85,10 +85,21 @@ def test_leaves_its_input_alone_and_repeats_itself(name: str) -> None:
         assert np.array_equal(array, copy)
 
 
-def test_fid_is_called_so_on_inception_alone() -> None:
-    columns = [METRICS.get("frechet").values[0].column(extractor) for extractor in ("inception", "digits-cnn")]
-    assert columns == ["FID", "FD-digits-cnn"]
-    assert METRICS.get("kernel").values[0].column("digits-cnn") == "KD-digits-cnn"
+@pytest.mark.parametrize(
+    ("extractor", "column"),
+    [
+        ("inception", "FID"),
+        ("inception-clean", "FID-clean"),
+        ("inception-studiogan-friendly", "FID-studiogan-friendly"),
+        ("digits-cnn", "FD-digits-cnn"),
+        ("inceptionist", "FD-inceptionist"),
+        ("inception@1a2b3c4d", "FD-inception@1a2b3c4d"),
+        ("inception-clean@1a2b3c4d", "FD-inception-clean@1a2b3c4d"),
+    ],
+)
+def test_fid_is_called_so_on_inception_alone(extractor: str, column: str) -> None:
+    assert METRICS.get("frechet").values[0].column(extractor) == column
+    assert METRICS.get("kernel").values[0].column(extractor) == column.replace("FID", "KID").replace("FD", "KD")
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:

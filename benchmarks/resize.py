@@ -1,0 +1,93 @@
+"""Resizing to 299 pixels: two matrix products against Pillow's loop (clean-fid) and torch-fidelity's gather.
+
+    python benchmarks/resize.py                    print the table
+    python benchmarks/resize.py --out resize.csv   and write it
+
+One thread; process CPU time, which other programs on the machine disturb least; variants in turn, best of --repeats. The largest
+difference from the peer, in grey levels, stands beside every ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from cleanfid.resize import build_resizer
+from torch import Tensor
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+from ganeval.extractors.resize import CLEAN, TF1_BILINEAR, Resizer
+
+SIZE = 299
+HEADER = ("filter", "peer", "from", "to", "images", "peer_ms", "ganeval_ms", "ratio", "grey_levels", "torch", "machine")
+
+Resize = Callable[[Tensor], Tensor]
+
+
+def by_clean_fid(images: Tensor) -> Tensor:
+    resize = build_resizer("clean")
+    return torch.stack([torch.from_numpy(resize(image.permute(1, 2, 0).numpy())).permute(2, 0, 1) for image in images])
+
+
+def by_torch_fidelity(images: Tensor) -> Tensor:
+    resized: Tensor = interpolate_bilinear_2d_like_tensorflow1x(images.float(), size=(SIZE, SIZE), align_corners=False)
+    return resized
+
+
+PAIRS: tuple[tuple[Resizer, str, Resize], ...] = (
+    (CLEAN, "clean-fid 0.1.35", by_clean_fid),
+    (TF1_BILINEAR, "torch-fidelity 0.4.0", by_torch_fidelity),
+)
+
+
+def best_of(repeats: int, *resizes: Resize, images: Tensor) -> list[float]:
+    """The shortest CPU time of each, in seconds, taken in turn."""
+    best = [float("inf")] * len(resizes)
+    for _ in range(repeats):
+        for index, resize in enumerate(resizes):
+            began = time.process_time()
+            resize(images)
+            best[index] = min(best[index], time.process_time() - began)
+    return best
+
+
+def rows(count: int, repeats: int) -> list[tuple[object, ...]]:
+    made = []
+    for width in (32, 64, 128, 256):
+        images = torch.randint(
+            0, 256, (count, 3, width, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(width)
+        )
+        for resizer, peer, theirs in PAIRS:
+
+            def ours(x: Tensor, resizer: Resizer = resizer) -> Tensor:
+                return resizer(x, SIZE)
+
+            difference = float((ours(images) - theirs(images)).abs().max())
+            slow, fast = best_of(repeats, theirs, ours, images=images)
+            numbers = (f"{1e3 * slow:.1f}", f"{1e3 * fast:.1f}", f"{slow / fast:.1f}", f"{difference:.1e}")
+            made.append((resizer.name, peer, width, SIZE, count, *numbers, torch.__version__, platform.machine()))
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = [HEADER, *rows(options.images, options.repeats)]
+    csv.writer(sys.stdout).writerows(table)
+    if options.out:
+        with options.out.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+
+
+if __name__ == "__main__":
+    main()
