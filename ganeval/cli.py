@@ -181,6 +181,25 @@ def _grid_size(text: str) -> tuple[int, int]:
     return columns, rows
 
 
+@main.group("import")
+def import_() -> None:
+    """Foreign checkpoints as ganeval's own."""
+
+
+@import_.command("studiogan")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+def import_studiogan(file: Path, out: Path) -> None:
+    """Write the generator in FILE (model=G... or model=G_ema... of PyTorch-StudioGAN) to the new checkpoint OUT.
+
+    Everything is inferred from the names and shapes of the weights: no configuration, no data, no code of the file is run.
+    """
+    from ganeval.importers.checkpoint import import_studiogan as run_import
+
+    run_import(file, out)
+    click.echo(out)
+
+
 @main.command(short_help="Write a checkpoint that only samples, for publishing.")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))

@@ -13,13 +13,12 @@ from torch import Tensor
 from ganeval.checkpoints import load_folder, read_record
 from ganeval.data.pixels import to_uint8
 from ganeval.errors import UserError
-from ganeval.networks.base import Generator, ImageShape
+from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
 from ganeval.rng import Prior, latents, uniforms
-from ganeval.training.state import build_generator
 
 BLOCK = 64
 """Images of one forward pass. A block is always computed whole, so that rounding cannot depend on who asks for what."""
@@ -67,27 +66,47 @@ class LoadedGenerator:
 def load_generator(
     path: str | Path, weights: Literal["ema", "raw"] = "ema", device: str | torch.device = "cpu"
 ) -> LoadedGenerator:
-    """The generator of a checkpoint or of a run's latest checkpoint, in evaluation mode, spectral norms folded.
+    """The generator of a checkpoint, of a run's latest one, or of a ``.pth`` file of PyTorch-StudioGAN, ready to sample.
 
-    ``weights="ema"`` takes the average where the checkpoint has one. Raises ``UserError`` for anything else than an intact
-    checkpoint of this package.
+    In evaluation mode, spectral norms folded. ``weights="ema"`` takes the average where the checkpoint has one; a ``.pth`` file
+    holds one generator, averaged or not. Raises ``UserError`` for anything else, and for what is not intact.
     """
     path = resolve_checkpoint(Path(path))
+    if path.is_file():
+        return _foreign(path, device)
     record = read_record(path)
-    if record.get("kind") != "gan":
+    if record.get("kind") == "gan":
+        recipe = from_json(Recipe, record["recipe"])
+        backbone, prior, iterations = recipe.backbone, recipe.prior, SIGMA_ITERATIONS
+        shape = ImageShape(record["dataset"]["channels"], recipe.data.resolution)
+        file, num_classes = "ema" if weights == "ema" and recipe.ema else "generator", len(record["dataset"]["classes"])
+    elif record.get("kind") == "generator":
+        backbone, prior, iterations = _backbone(record), record["prior"], 0
+        shape, file, num_classes = ImageShape(record["channels"], record["resolution"]), "generator", record["num_classes"]
+    else:
         raise UserError(f"{path} is a checkpoint of kind '{record.get('kind', '?')}': it holds no generator")
-    recipe = from_json(Recipe, record["recipe"])
-    file = "ema" if weights == "ema" and recipe.ema else "generator"
     folder = load_folder(path, [file])
-    shape = ImageShape(record["dataset"]["channels"], recipe.data.resolution)
     with torch.device("meta"):
-        module = build_generator(recipe, shape, len(record["dataset"]["classes"]))
+        module = backbone.generator(shape, num_classes)
     try:
         module.load_state_dict(folder.tensors[file], assign=True)
     except RuntimeError as error:
-        raise UserError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from error
-    module = fold(module.requires_grad_(False).eval(), iterations=SIGMA_ITERATIONS)
-    return LoadedGenerator(module.to(device), recipe.prior, record, folder.file_sha256[file])
+        raise UserError(f"{path} does not fit its own record: {str(error).splitlines()[0]}") from error
+    module = fold(module.requires_grad_(False).eval(), iterations)
+    return LoadedGenerator(module.to(device), prior, record, folder.file_sha256[file])
+
+
+def _backbone(record: dict[str, Any]) -> Backbone:
+    return from_json(Backbone, record["backbone"])  # type: ignore[type-abstract]  # the hook gives a member
+
+
+def _foreign(path: Path, device: str | torch.device) -> LoadedGenerator:
+    """A generator in a file of PyTorch-StudioGAN; its spectral norms are those of upstream's first evaluation pass."""
+    from ganeval.importers.checkpoint import read_generator
+
+    found, record = read_generator(path)
+    module = fold(found.generator.requires_grad_(False).eval(), iterations=0)
+    return LoadedGenerator(module.to(device), record["prior"], record, record["imported"]["sha256"])
 
 
 def resolve_checkpoint(path: Path) -> Path:

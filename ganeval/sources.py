@@ -74,32 +74,32 @@ class Samples(Source):
     seed: int
     remedy = "raise --num"
 
-    def __init__(self, path: Path, protocol: Protocol, count: int, seed: int, device: torch.device) -> None:
-        self.generator = open_generator(path, protocol.weights, device)
-        record = self.generator.record
-        recipe_sha256 = sha256_of(record["recipe"])
+    def __init__(self, generator: LoadedGenerator, classes: tuple[str, ...], protocol: Protocol, count: int, seed: int) -> None:
+        self.generator, self.classes = generator, classes
         self.count, self.seed, self.labels = count, seed, protocol.labels
-        self.classes = tuple(record["dataset"]["classes"])
-        self.resolution = self.generator.resolution
+        self.resolution = generator.resolution
+        self.origin = _origin(generator)
         self.fingerprint = {
-            "generator": self.generator.sha256, "recipe": recipe_sha256, "weights": protocol.weights, "labels": self.labels,
-            "count": count, "seed": seed, "device": device.type,
+            "generator": generator.sha256, "recipe": self.origin["recipe_sha256"], "weights": protocol.weights,
+            "labels": self.labels, "count": count, "seed": seed, "device": generator.device.type,
         }  # fmt: skip
-        self.origin = {
-            "kind": "checkpoint",
-            "sha256": self.generator.sha256,
-            "step": record["step"],
-            "recipe": record["recipe"],
-            "recipe_sha256": recipe_sha256,
-            "training_seed": record["seed"],
-            "generator_parameters": sum(p.numel() for p in self.generator.module.parameters()),
-        }
 
     def deviations(self, protocol: Protocol) -> list[str]:
         return _other_count(self, protocol)
 
     def batches(self) -> Batches:
         return generate(self.generator, self.count, seed=self.seed, labels=self.labels)
+
+
+def _origin(generator: LoadedGenerator) -> dict[str, Any]:
+    """Where the samples come from: a run of ours with its recipe, or a foreign generator of which the network alone is known."""
+    record = generator.record
+    known = {"sha256": generator.sha256, "generator_parameters": sum(p.numel() for p in generator.module.parameters())}
+    if record["kind"] == "gan":
+        recipe = {"recipe": record["recipe"], "recipe_sha256": sha256_of(record["recipe"])}
+        return {"kind": "checkpoint", "step": record["step"], "training_seed": record["seed"], **recipe, **known}
+    network = {"recipe": {"backbone": record["backbone"]}, "recipe_sha256": sha256_of(record["backbone"])}
+    return {"kind": "imported", "name": record["imported"]["file"], "imported": record["imported"], **network, **known}
 
 
 def _other_count(source: Source, protocol: Protocol) -> list[str]:
@@ -120,37 +120,52 @@ def open_source(
 ) -> tuple[Source, Dataset]:
     """The source at ``path`` and the dataset it is held against.
 
-    A checkpoint (or a run, through its ``latest``) names its dataset itself; a folder ``root/<class>/*`` needs ``dataset``.
+    A checkpoint (or a run, through its ``latest``) names its dataset itself; a foreign checkpoint and a folder
+    ``root/<class>/*`` need ``dataset``.
     ``num`` replaces the protocol's number of generated images. Raises ``UserError`` for everything else.
     """
-    if path.is_file():
-        raise UserError(f"{path} is a file: give a checkpoint folder, a run, or a folder of images (pickles are never executed)")
     if not path.exists():
         raise UserError(f"nothing at {path}: give a checkpoint folder, a run, or a folder of images root/<class>/*")
-    if is_folder(resolve_checkpoint(path)) or (path / "run.json").is_file():
-        samples = Samples(path, protocol, num or protocol.fakes, seed, device)
-        return samples, _dataset_of(samples, dataset)
+    if path.is_file() or is_folder(resolve_checkpoint(path)) or (path / "run.json").is_file():
+        generator = open_generator(path, protocol.weights, device)
+        found = _dataset_of(generator, dataset) if generator.record["kind"] == "gan" else _dataset_for(generator, dataset)
+        classes = tuple(generator.record["dataset"]["classes"]) if generator.record["kind"] == "gan" else found.classes
+        return Samples(generator, classes, protocol, num or protocol.fakes, seed), found
     _require_class_folders(path)
     if dataset is None:
         raise UserError(f"{path} is a folder of images: say what it is held against with --dataset NAME")
     return _folder_source(path, find_dataset(dataset), num)
 
 
-def _dataset_of(samples: Samples, dataset: str | None) -> Dataset:
+def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:
+    """The dataset a foreign generator is held against: it must have the same number of classes, in the order of their names."""
+    if dataset is None:
+        raise UserError("an imported generator does not say what it was trained on: give --dataset NAME")
+    found = find_dataset(dataset)
+    if generator.num_classes not in (1, found.num_classes):
+        raise UserError(f"the generator has {generator.num_classes} classes, '{found.name}' has {found.num_classes}")
+    if generator.module.channels != found.channels:
+        raise UserError(
+            f"the generator's images have {generator.module.channels} channels, those of '{found.name}' {found.channels}"
+        )
+    return found
+
+
+def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     """The dataset the checkpoint was trained on, its content checked against what the checkpoint remembers.
 
     A checkpoint that saw a fraction of the images is held against the whole dataset; one that saw some of the classes, against
     all images of these.
     """
-    trained_on = samples.generator.record["dataset"]
+    trained_on = generator.record["dataset"]
     if dataset is None and trained_on["name"] not in DATASETS and not Path(trained_on["name"]).is_dir():
         raise UserError(f"the checkpoint was trained on the folder '{trained_on['name']}': say where it is with --dataset PATH")
     found = find_dataset(dataset or trained_on["name"])
-    images = found.load(trained_on["split"], samples.resolution)
+    images = found.load(trained_on["split"], generator.resolution)
     if images.fingerprint != trained_on.get("whole", trained_on)["sha256"]:
         raise UserError(f"dataset '{found.name}' is not the one the checkpoint was trained on: its images have another SHA-256")
-    kept = tuple(samples.generator.record["recipe"]["data"].get("classes", ()))
-    return SomeClasses(found, kept, samples.resolution) if kept else found
+    kept = tuple(generator.record["recipe"]["data"].get("classes", ()))
+    return SomeClasses(found, kept, generator.resolution) if kept else found
 
 
 def _require_class_folders(path: Path) -> None:

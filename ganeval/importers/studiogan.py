@@ -27,7 +27,7 @@ from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.big_resnet import BigGAN
 from ganeval.networks.resnet import ResNet
-from ganeval.networks.spectral_norm import refresh
+from ganeval.networks.spectral_norm import fold, refresh
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -85,6 +85,19 @@ def read_studiogan(path: str | Path, num_classes: int | None = None, power_itera
         raise UserError(f"has weights that ganeval does not know: {listing(state)}")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def load_discriminator(path: str | Path, num_classes: int | None = None) -> Discriminator:
+    """The discriminator in a ``.pth`` file of PyTorch-StudioGAN, in evaluation mode, spectral norms folded.
+
+    Called as ``d(images, y)`` with images (N, C, R, R) in [-1, 1] and labels int64 (N,), it gives a
+    :class:`~ganeval.conditioning.base.Verdict`. Raises ``UserError`` for a generator's file and for what
+    :func:`read_studiogan` refuses.
+    """
+    found = read_studiogan(path, num_classes)
+    if isinstance(found, GeneratorWeights):
+        raise UserError(f"{path} holds a generator: give the file model=D... of the same run")
+    return fold(found.discriminator.requires_grad_(False), iterations=0)
 
 
 def joint_backbone(generator: GeneratorWeights, discriminator: DiscriminatorWeights) -> Backbone:

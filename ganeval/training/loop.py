@@ -55,8 +55,9 @@ def train(
 ) -> Outcome:  # fmt: skip
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
-    ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained networks. On the CPU the weights
-    after any step are a function of recipe, data and ``seed``: not of when the run was stopped and resumed.
+    ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
+    networks. On the CPU the weights after any step are a function of recipe, data and ``seed``: not of when the run was
+    stopped and resumed.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     device, habits = device or torch.device("cpu"), habits or Habits()
