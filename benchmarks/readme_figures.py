@@ -1,8 +1,8 @@
 """Write the figures of a demo run into the README, so that they come from the run and from nowhere else.
 
-    make demo
-    python benchmarks/readme_figures.py            # from runs/demo and runs/demo-untrained: keeps the cards, writes the table
-    python benchmarks/readme_figures.py --check    # does the README say what the kept cards say?
+make demo
+python benchmarks/readme_figures.py            # from runs/demo and runs/demo-untrained: keeps the cards, writes the table
+python benchmarks/readme_figures.py --check    # does the README say what the kept cards say?
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def figures(cards: dict[str, Any]) -> str:
         before = untrained[score["column"]]["value"]
         lines.append(f"| {score['column']} {ARROWS[score['better']]} | {value} | {score['floor']:.3g} | {before:.3g} |")
     lines.append(
-        f"\nProtocol `{trained['protocol']}` (`{trained['protocol_sha256'][:8]}`): {counts['fake']:,} samples and {counts['floor']} held-out images "
-        f"against {counts['reference']:,} training images; torch {environment['torch']}, {environment['device']}."
+        f"\nProtocol `{trained['protocol']}` (`{trained['protocol_sha256'][:8]}`): {counts['fake']:,} samples and "
+        f"{counts['floor']} held-out images against {counts['reference']:,} training images; torch {environment['torch']}, {environment['device']}."
     )
     return "\n" + "\n".join(lines) + "\n\n"
 
