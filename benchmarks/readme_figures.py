@@ -36,7 +36,8 @@ def figures(cards: dict[str, Any]) -> str:
         lines.append(f"| {score['column']} {ARROWS[score['better']]} | {value} | {score['floor']:.3g} | {before:.3g} |")
     lines.append(
         f"\nProtocol `{trained['protocol']}` (`{trained['protocol_sha256'][:8]}`): {counts['fake']:,} samples and "
-        f"{counts['floor']} held-out images against {counts['reference']:,} training images; torch {environment['torch']}, {environment['device']}."
+        f"{counts['floor']} held-out images against {counts['reference']:,} training images; "
+        f"torch {environment['torch']}, {environment['device']}."
     )
     return "\n" + "\n".join(lines) + "\n\n"
 

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from ganeval.errors import UserError
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+
+def content_hash(shape: tuple[int, ...], classes: tuple[str, ...]) -> Hash:
+    """The beginning of an image set's fingerprint; the pixels of every image in order and then all labels (int64) follow."""
+    return hashlib.sha256(repr((shape, classes)).encode())
+
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One split at one resolution: ``images`` uint8 (N, C, R, R), ``labels`` int64 (N,), ``classes`` in label order."""
+    """One split at one resolution: ``images`` uint8 (N, C, R, R), ``labels`` int64 (N,), ``classes`` in label order.
+
+    ``images`` may be mapped from a file and are never written to. ``recorded`` is the fingerprint where it was computed when
+    the file was written, so that 150 GB are not read to say what they are.
+    """
 
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    recorded: str | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.images.shape[0]
@@ -33,8 +47,10 @@ class ImageSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the shape, every pixel and every label."""
-        digest = hashlib.sha256(repr((tuple(self.images.shape), self.classes)).encode())
+        """SHA-256 over the shape, the classes, every pixel and every label: the same in memory and mapped."""
+        if self.recorded is not None:
+            return self.recorded
+        digest = content_hash(tuple(self.images.shape), self.classes)
         digest.update(self.images.contiguous().flatten().numpy().data)
         digest.update(self.labels.contiguous().numpy().data)
         return digest.hexdigest()
@@ -65,6 +81,11 @@ class Dataset(ABC):
     @abstractmethod
     def read(self, split: str, resolution: int) -> ImageSet:
         """The images of ``split``, brought to ``resolution`` by the documented filter."""
+
+    @property
+    def status(self) -> str:
+        """In a word or two, whether the images are there."""
+        return "ready"
 
     def load(self, split: str, resolution: int | None = None) -> ImageSet:
         """The images of ``split``, counts and labels checked; raises ``UserError`` where they do not match."""

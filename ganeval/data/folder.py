@@ -7,26 +7,28 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Generic
 
 import torch
 
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.data.images import FILTER, SUFFIXES, Header, list_images, read_headers, read_images
+from ganeval.data.places import P, Place
 from ganeval.errors import UserError
 
 HELD_OUT_NAMES = ("test", "valid", "val")
 
 
 @dataclass(frozen=True)
-class Split:
+class Split(Generic[P]):
     """The files of one split, class by class, each class sorted by name; ``labels[i]`` belongs to ``paths[i]``."""
 
     classes: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[P, ...]
     labels: tuple[int, ...]
 
 
-def list_split(root: Path) -> Split:
+def list_split(root: P) -> Split[P]:
     """The split ``root/<class>/*``: classes are the subfolders, sorted by name; files directly in ``root`` do not count.
 
     Raises ``UserError`` where ``root`` is no folder or has no subfolder, and for a class without images.
@@ -36,7 +38,7 @@ def list_split(root: Path) -> Split:
     classes = tuple(_subfolders(root))
     if not classes:
         raise UserError(f"{root} has no class subfolders: images belong into root/<class>/")
-    paths: list[Path] = []
+    paths: list[P] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         found = list_images(root / name)
@@ -47,14 +49,20 @@ def list_split(root: Path) -> Split:
     return Split(classes, tuple(paths), tuple(labels))
 
 
-def list_splits(root: Path) -> dict[str, Split]:
+def list_splits(root: P) -> dict[str, Split[P]]:
     """``train`` and ``test`` where ``root`` is divided, else ``train`` alone.
 
     ``root`` is divided where ``root/train`` has subfolders and no images of its own (so a class may be called "train");
     the test split is the first of ``test``, ``valid``, ``val`` that exists. Raises ``UserError`` where the classes differ.
     """
-    if not _is_divided(root):
-        return {"train": list_split(root)}
+    return divided_splits(root) if _is_divided(root) else {"train": list_split(root)}
+
+
+def divided_splits(root: P) -> dict[str, Split[P]]:
+    """``root/train/<class>/*`` as ``train`` and the first of ``root/test|valid|val/<class>/*`` that exists as ``test``.
+
+    Raises ``UserError`` where the classes of the two differ.
+    """
     splits = {"train": list_split(root / "train")}
     for name in HELD_OUT_NAMES:
         if (root / name).is_dir():
@@ -114,11 +122,11 @@ def read_image_folder(root: Path, resolution: int) -> ImageSet:
     return ImageSet(read_images(split.paths, resolution, channels), torch.tensor(split.labels, dtype=torch.int64), split.classes)
 
 
-def _subfolders(root: Path) -> list[str]:
+def _subfolders(root: Place) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _is_divided(root: Path) -> bool:
+def _is_divided(root: Place) -> bool:
     train = root / "train"
     if not train.is_dir() or not _subfolders(train):
         return False

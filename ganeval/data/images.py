@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from torch import Tensor
 
+from ganeval.data.places import P, Place
 from ganeval.errors import UserError
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Header(NamedTuple):
     grey: bool
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: P) -> list[P]:
     """The image files directly in ``folder``, sorted by name. Hidden files and files that are no images do not count.
 
     Raises ``UserError`` for images of a format that is not read, and for subfolders, whose images would be left out.
@@ -64,7 +65,7 @@ def list_images(folder: Path) -> list[Path]:
 
 def read_headers(paths: Sequence[Path]) -> list[Header]:
     """The header of every file, in order, without decoding pixels; raises ``UserError`` for a mode that is not read."""
-    return _in_threads(_read_header, paths)
+    return in_threads(_read_header, paths)
 
 
 def read_images(paths: Sequence[Path], resolution: int, channels: int) -> Tensor:
@@ -76,20 +77,45 @@ def read_images(paths: Sequence[Path], resolution: int, channels: int) -> Tensor
     rows = images.numpy()
 
     def read(index: int) -> None:
-        rows[index] = _read_image(paths[index], resolution, channels)
+        rows[index] = decode_image(read_file(paths[index]), paths[index], resolution, channels)
 
-    _in_threads(read, range(len(paths)))
+    in_threads(read, range(len(paths)))
     return images
 
 
-def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def read_file(path: Place) -> bytes:
+    """The bytes of a file; raises ``UserError`` where it cannot be read."""
+    with _naming(path):
+        return path.read_bytes()
+
+
+def decode_image(data: bytes, path: object, resolution: int, channels: int) -> NDArray[np.uint8]:
+    """The content of one image file as (channels, R, R); ``path`` is its name in error messages.
+
+    Raises ``UserError`` as :func:`read_images` does.
+    """
+    with _naming(path):
+        stream = io.BytesIO(data)
+        Image.open(stream).verify()
+        with Image.open(stream) as image:
+            _refuse_unsupported(path, image)
+            return pixels_of(_flat(image, "L" if channels == 1 else "RGB"), resolution)
+
+
+def pixels_of(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
+    """The centre square of a grey or RGB image at ``resolution``: (1 or 3, R, R), contiguous."""
+    pixels = np.asarray(_square(image, resolution)).reshape(resolution, resolution, -1)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """``function`` of every item, in order; the first error, in order, cancels what has not begun."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return list(pool.map(function, items))
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: object) -> Iterator[None]:
     """Whatever goes wrong inside becomes one line that names the file."""
     try:
         yield
@@ -101,7 +127,7 @@ def _naming(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is damaged or no image: replace or remove it") from error
 
 
-def _refuse_unsupported(path: Path, image: ImageFile.ImageFile) -> None:
+def _refuse_unsupported(path: object, image: ImageFile.ImageFile) -> None:
     """Raise ``UserError`` for what the conversion to 8-bit grey or RGB would change silently."""
     if image.mode.startswith("I") or any(_is_deep(codec, args) for codec, _, _, args in image.tile):
         raise UserError(f"{path} has 16 bits per channel: convert it to 8 bits")
@@ -124,17 +150,6 @@ def _read_header(path: Path) -> Header:
     with _naming(path), Image.open(path) as image:
         _refuse_unsupported(path, image)
         return Header(image.size, image.mode in _GREY)
-
-
-def _read_image(path: Path, resolution: int, channels: int) -> NDArray[np.uint8]:
-    """One file as (channels, R, R)."""
-    with _naming(path):
-        data = io.BytesIO(path.read_bytes())
-        Image.open(data).verify()
-        with Image.open(data) as image:
-            _refuse_unsupported(path, image)
-            pixels = np.asarray(_square(_flat(image, "L" if channels == 1 else "RGB"), resolution))
-    return pixels.reshape(resolution, resolution, channels).transpose(2, 0, 1)
 
 
 def _flat(image: Image.Image, mode: str) -> Image.Image:

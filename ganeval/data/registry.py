@@ -15,15 +15,21 @@ FOLDER_HINT = " (or a folder root/<class>/*)"
 
 
 def find_dataset(name_or_path: str) -> Dataset:
-    """The registered dataset of that name, else the image folder at that path (``./digits`` for a folder ``digits``).
+    """The registered dataset of that name, else what is at that path (``./digits`` for a folder ``digits``).
 
-    Raises :class:`UserError` with the nearest names where it is neither, or where the folder is not a dataset.
+    A path is a folder of images, or one that ``ganeval data prepare NAME --out`` made: then it is the dataset ``NAME``. Raises
+    :class:`UserError` with the nearest names where it is neither, or where the folder is not a dataset.
     """
     from ganeval.data.folder import FolderDataset
+    from ganeval.data.index import INDEX, read_index
+    from ganeval.data.prepared import PreparedDataset
 
     if name_or_path in DATASETS:
         return DATASETS.get(name_or_path)
     path = Path(name_or_path).expanduser()
+    if (path / INDEX).is_file():
+        dataset = DATASETS.get(read_index(path).name)
+        return dataset.at(path) if isinstance(dataset, PreparedDataset) else dataset
     if path.is_dir():
         return FolderDataset(path)
     if path.exists():

@@ -31,13 +31,22 @@ class Citation:
 
 @dataclass(frozen=True)
 class Data:
-    """``dataset`` by name; square images of ``resolution`` pixels; ``flip``: random horizontal flips (p = 1/2)."""
+    """``dataset`` by name; square images of ``resolution`` pixels; ``flip``: random horizontal flips (p = 1/2).
+
+    Limited data: ``fraction`` in (0, 1] of every class is seen, the same images in every run; ``classes`` are the labels that
+    are kept (empty = all), numbered anew from 0 in this order.
+    """
 
     dataset: str
     resolution: int
     flip: bool = True
+    fraction: float = 1.0
+    classes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        _require(0 < self.fraction <= 1, f"data.fraction must be above 0 and at most 1, got {self.fraction}")
+        distinct = len(set(self.classes)) == len(self.classes) and min(self.classes, default=0) >= 0
+        _require(distinct, f"data.classes must be different labels from 0 on, got {','.join(map(str, self.classes))}")
         _require(self.resolution >= 4, f"data.resolution must be at least 4 pixels, got {self.resolution}")
 
 

@@ -14,15 +14,18 @@ Table = dict[str, Recipe]
 TABLES: Registry[Table] = Registry("recipe table", "ganeval.recipes")
 """One table per dataset: its rows by method, as in a paper."""
 
-TABLE_FOR_IMAGES_UP_TO = {16: "digits", 32: "cifar10"}
+TABLE_FOR_IMAGES_UP_TO = {16: "digits", 32: "cifar10", 64: "tiny-imagenet", 128: "cub200", 256: "afhqv2"}
 """The table from which a dataset without one of its own takes its recipes, by the largest resolution it serves."""
+
+LONGEST_LISTING = 15
+"""How many methods an error message lists."""
 
 
 def find_recipe(method: str, dataset: Dataset, resolution: int | None = None) -> Recipe:
     """The row ``method`` of the table of ``dataset``.
 
     A dataset without a table (a folder of images) takes the row of the dataset whose resolution is nearest above its own,
-    with its own name and resolution in ``data``. Raises ``UserError`` for an unknown method, with the nearest ones.
+    with its own name and resolution in ``data``. Raises ``UserError`` for a method which that table lacks, with those it has.
     """
     if dataset.name in TABLES:
         return _row(TABLES.get(dataset.name), method, dataset.name)
@@ -39,5 +42,6 @@ def find_recipe(method: str, dataset: Dataset, resolution: int | None = None) ->
 
 def _row(table: Table, method: str, dataset: str) -> Recipe:
     if method not in table:
-        raise unknown("recipe", method, table, f" (recipes for {dataset})")
+        listing = ", ".join(table) if len(table) <= LONGEST_LISTING else "see 'ganeval ls recipes'"
+        raise unknown("recipe", method, table, f" (recipes for {dataset}: {listing})")
     return table[method]

@@ -28,21 +28,26 @@ class NonFiniteLoss(Exception):
         self.report = report
 
 
+RESIDENT = 2**31
+"""Training images up to this many bytes are kept on the device; more stay where they are, batches are moved."""
+
+
 class RealImages:
     """The training images as an endless stream: batch ``position`` is a function of the seed, flips of the step's rng."""
 
     def __init__(self, images: Tensor, labels: Tensor, flip: bool, seed: int, device: torch.device) -> None:
-        self.images, self.labels = images.to(device), labels.to(device)
-        self.flip, self.seed = flip, seed
+        home = device if images.nbytes <= RESIDENT else images.device
+        self.images, self.labels = images.to(home), labels.to(home)
+        self.flip, self.seed, self.device = flip, seed, device
 
     def batch(self, size: int, position: int, rng: torch.Generator, stream: int = 0) -> Batch:
         """``size`` images (size, C, R, R) in [-1, 1] and their labels, from image ``position`` of the stream on."""
         index = batch_indices(len(self.labels), size, position, self.seed + stream).to(self.labels.device)
-        images = to_float(self.images[index])
+        images = to_float(self.images[index].to(self.device))
         if self.flip:
             mirrored = torch.rand(size, 1, 1, 1, generator=rng, device=images.device) < 0.5
             images = torch.where(mirrored, images.flip(3), images)
-        return images, self.labels[index]
+        return images, self.labels[index].to(self.device)
 
 
 def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> Log:
