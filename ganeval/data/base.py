@@ -59,8 +59,8 @@ class ImageSet:
 class Dataset(ABC):
     """A named source of :class:`ImageSet` splits.
 
-    ``splits`` maps each split to its exact count; ``channels`` is 1 or 3; ``resolution`` is the native one in pixels;
-    ``filter`` says in words how images are brought to another resolution; ``extractor`` names the feature extractor
+    ``splits`` maps each split to its exact count; ``channels`` is 1 or 3; ``resolution`` in pixels is the one that is used
+    where none is chosen; ``filter`` says in words how images are brought to it; ``extractor`` names the feature extractor
     that belongs to the dataset, or is ``None``; ``held_out`` is the split that gives the floor of a score, or ``None``.
     """
 

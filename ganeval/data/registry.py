@@ -21,13 +21,13 @@ def find_dataset(name_or_path: str) -> Dataset:
     :class:`UserError` with the nearest names where it is neither, or where the folder is not a dataset.
     """
     from ganeval.data.folder import FolderDataset
-    from ganeval.data.index import INDEX, read_index
+    from ganeval.data.index import is_prepared, read_index
     from ganeval.data.prepared import PreparedDataset
 
     if name_or_path in DATASETS:
         return DATASETS.get(name_or_path)
     path = Path(name_or_path).expanduser()
-    if (path / INDEX).is_file():
+    if is_prepared(path):
         dataset = DATASETS.get(read_index(path).name)
         return dataset.at(path) if isinstance(dataset, PreparedDataset) else dataset
     if path.is_dir():
