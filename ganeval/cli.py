@@ -186,7 +186,7 @@ def import_() -> None:
     """Foreign checkpoints as ganeval's own."""
 
 
-@import_.command("studiogan")
+@import_.command("studiogan", short_help="A generator of PyTorch-StudioGAN.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def import_studiogan(file: Path, out: Path) -> None:

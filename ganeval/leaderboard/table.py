@@ -44,7 +44,7 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
     cells: dict[str, Any] = {
         "dataset": card.dataset,
         "resolution": card.resolution,
-        "method": recipe.get("method", card.source.get("name", "")),
+        "method": _method(recipe, card),
         "backbone": recipe.get("backbone", {}).get("kind", ""),
         "conditioning": recipe.get("conditioning", {}).get("kind", ""),
         "steps": card.source.get("step", ""),
@@ -70,6 +70,13 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
         "extractor_sha256": card.extractor["sha256"],
         **{name: card.environment.get(name, "") for name in ("ganeval", "torch", "device", "date")},
     }
+
+
+def _method(recipe: dict[str, Any], card: ScoreCard) -> str:
+    """The recipe's method, or the source's name; a run on a part of the images says so where one reads first."""
+    fraction = recipe.get("data", {}).get("fraction", 1.0)
+    name = str(recipe.get("method", card.source.get("name", "")))
+    return name if fraction == 1.0 else f"{name} ({fraction:.0%} of the images)"
 
 
 def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
