@@ -112,7 +112,7 @@ def _foreign(path: Path, device: str | torch.device) -> LoadedGenerator:
 def resolve_checkpoint(path: Path) -> Path:
     """The checkpoint that ``path`` means: itself, or the one a run folder's ``latest`` points to."""
     pointer = path / "latest"
-    return path / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else path
+    return path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else path
 
 
 def planned_labels(plan: LabelPlan, seed: int, start: int, stop: int, num_classes: int) -> Tensor:

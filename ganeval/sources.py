@@ -163,7 +163,10 @@ def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     found = find_dataset(dataset or trained_on["name"])
     images = found.load(trained_on["split"], generator.resolution)
     if images.fingerprint != trained_on.get("whole", trained_on)["sha256"]:
-        raise UserError(f"dataset '{found.name}' is not the one the checkpoint was trained on: its images have another SHA-256")
+        hint = "say where that is with --dataset" if dataset is None else "give that one"
+        raise UserError(
+            f"dataset '{found.name}' is not the one the checkpoint was trained on: its images have another SHA-256, {hint}"
+        )
     kept = tuple(generator.record["recipe"]["data"].get("classes", ()))
     return SomeClasses(found, kept, generator.resolution) if kept else found
 

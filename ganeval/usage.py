@@ -61,3 +61,10 @@ class Group(click.Group):
             # The reader of our results went away (| head): nothing is left to say, not even at interpreter exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:  # a file that cannot be read, wherever that is: no permission, a medium that fails
+            if error.filename is None:
+                raise
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            click.echo(f"ganeval: {error.filename}: {_one_line(error.strerror or str(error)).lower()}", err=True)
+            ctx.exit(USER_MISTAKE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -203,7 +204,9 @@ def test_fewer_samples_than_a_metric_needs(refused: Refused, tiny_run: Path, ima
 
 def test_another_dataset_than_the_checkpoints(refused: Refused, tiny_run: Path, images: Path) -> None:
     line = refused("score", tiny_run, "--dataset", images)
-    assert line == "dataset 'images' is not the one the checkpoint was trained on: its images have another SHA-256"
+    assert line == (
+        "dataset 'images' is not the one the checkpoint was trained on: its images have another SHA-256, give that one"
+    )
     assert refused("score", tiny_run, "--dataset", "digitz").startswith("unknown dataset 'digitz': did you mean digits?")
 
 
@@ -245,6 +248,24 @@ def test_no_permission_to_write(refused: Refused, tiny_run: Path, tmp_path: Path
     above = place.rpartition("/")[0]
     assert line.startswith((f"cannot write {above}", f"cannot write into {above}: not a directory"))
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_file_that_may_not_be_read(
+    ganeval: Callable[..., Result], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be allowed everything, so the operating system's refusal is played."""
+    weights = checkpoint / "ema.safetensors"
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path == weights:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    done = ganeval("sample", checkpoint, "--out", tmp_path / "grid.png")
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"ganeval: {weights}: permission denied\n")
+    assert not (tmp_path / "grid.png").exists()
 
 
 def test_a_file_where_a_folder_is_and_a_folder_where_a_file_is(refused: Refused, tiny_run: Path, images: Path) -> None:

@@ -63,7 +63,8 @@ class ACGAN(LabelScheme):
     =========== ============ ============ =============== ==========================================
 
     y on a fake is the label it was made for; argmax is the class the classifier finds most likely at that moment, a constant for
-    the gradient. Every term has the factor ``weight``. ``normalize`` turns the class logits into cosines.
+    the gradient: nothing ties the fake to its label, and the paper's generator reads none.
+    Every term has the factor ``weight``. ``normalize`` turns the class logits into cosines.
     """
 
     kind: ClassVar[str] = "acgan"

@@ -36,9 +36,10 @@ class Adversarial(Part):
 class Stage:
     """What a regulariser may read while one network is updated.
 
-    ``real`` (N, C, R, R) and ``fake`` are images in [-1, 1] before augmentation; ``real_verdict`` and ``fake_verdict`` are the
-    discriminator's answers to the augmented images. In the discriminator's update ``fake`` carries no generator graph; in the
-    generator's update it does, and ``fresh_real()`` gives a further batch of real images and labels, augmented like any other.
+    ``real`` (N, C, R, R) and ``fake`` are images in [-1, 1] before augmentation, ``real`` with the fakes that APA shows among
+    them; ``real_verdict`` and ``fake_verdict`` are the discriminator's answers to the same images, augmented.
+    In the discriminator's update ``fake`` carries no generator graph; in the generator's update it does, and ``fresh_real()``
+    gives a further batch of real images and labels, augmented like any other.
     ``rng`` is the step's own generator on the images' device: every random draw takes it. ``step`` counts generator updates.
     ``drawn_z`` are the latents as they were drawn, where :meth:`Regularizer.latents` turned them into ``z``.
     """

@@ -128,6 +128,8 @@ class Recipe:
             _require(self.adversarial is None, f"{scheme} is its own adversarial loss: set adversarial=none")
         else:
             _require(self.adversarial is not None, f"{scheme} needs an adversarial loss: set adversarial=hinge or another")
+        kinds = [part.kind for part in self.regularizers]
+        _require(len(set(kinds)) == len(kinds), f"regularizers={','.join(kinds)} names one of them twice: name each once")
 
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON: two recipes with the same fingerprint compute the same."""

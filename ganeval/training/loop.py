@@ -22,7 +22,7 @@ from ganeval.rng import derived_seed, generator_for
 from ganeval.training.grids import save_real_grid, save_sample_grid
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
-from ganeval.training.state import TrainState, initial_state
+from ganeval.training.state import initial_state
 from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
 from ganeval.training.stop import StopOnSignal
 
@@ -56,8 +56,8 @@ def train(
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
     ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
-    networks. On the CPU the weights after any step are a function of recipe, data and ``seed``: not of when the run was
-    stopped and resumed.
+    networks. On one CPU with one number of threads the weights after any step are a function of recipe, data and ``seed``:
+    not of when the run was stopped and resumed.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     device, habits = device or torch.device("cpu"), habits or Habits()
@@ -93,6 +93,8 @@ def train(
                     speed = progress.images_per_second(state.step)
                     run.log({"step": state.step, **losses, "images_per_second": round(speed, 1), "time": round(time.time(), 1)})
                     progress.update(state.step, losses)
+                else:
+                    progress.update(state.step)
                 if state.step % habits.every(habits.snapshot_every, total) == 0 or at_end:
                     save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
                 if state.step % habits.every(habits.checkpoint_every, total) == 0 or at_end:
@@ -134,9 +136,3 @@ def _fresh_batches(reals: RealImages, recipe: Recipe, step: int, rng: torch.Gene
     while True:
         yield reals.batch(size, position, rng, stream=1)
         position += size
-
-
-def parameter_counts(state: TrainState) -> dict[str, int]:
-    """Trainable numbers of both networks."""
-    networks = {"generator": state.generator, "discriminator": state.discriminator}
-    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}

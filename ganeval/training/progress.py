@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class TrainingProgress:
-    """Shows step, losses, images per second and the time that is left. ``interval`` seconds lie between plain lines."""
+    """Shows step, latest losses, images per second and the time left. ``interval`` seconds or more lie between plain lines."""
 
     def __init__(self, start: int, total: int, images_per_step: int, interval: float = 10.0) -> None:
         self.console = Console(stderr=True)
@@ -22,6 +22,7 @@ class TrainingProgress:
             TextColumn("[bold]step"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
             TextColumn("{task.fields[text]}"), console=self.console,
         )  # fmt: skip
+        self._losses = ""
         self._task = self._bar.add_task("train", total=total, completed=start, text="")
 
     def __enter__(self) -> TrainingProgress:
@@ -36,10 +37,11 @@ class TrainingProgress:
     def images_per_second(self, step: int) -> float:
         return (step - self.start) * self.images_per_step / max(time.monotonic() - self.began, 1e-9)
 
-    def update(self, step: int, losses: Mapping[str, float]) -> None:
-        """Show that ``step`` steps are done."""
-        text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items() if name in ("d_loss", "g_loss"))
-        text += f"  {self.images_per_second(step):.0f} images/s"
+    def update(self, step: int, losses: Mapping[str, float] | None = None) -> None:
+        """Show that ``step`` steps are done, and ``losses`` where they were read."""
+        if losses is not None:
+            self._losses = "".join(f"{name} {value:.3f}  " for name, value in losses.items() if name in ("d_loss", "g_loss"))
+        text = f"{self._losses}{self.images_per_second(step):.0f} images/s"
         if self.console.is_terminal:
             self._bar.update(self._task, completed=step, text=text)
         elif time.monotonic() - self.last_line >= self.interval or step == self.total:

@@ -67,7 +67,7 @@ class RunFolder:
     def latest(self) -> Path | None:
         """The checkpoint to resume from, or ``None`` before the first."""
         pointer = self.path / LATEST
-        return self.path / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+        return self.path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else None
 
     def resume(self, state: TrainState) -> None:
         """Load the latest checkpoint into ``state`` and cut the log there; without one, do nothing."""
@@ -77,11 +77,7 @@ class RunFolder:
         try:
             state.load(load_folder(latest))
         except UserError as error:
-            others = [path.name for path in self._saved() if path != latest]
-            hint = (
-                f"; the one before is {others[-1]}: to go back to it, write 'checkpoints/{others[-1]}' into {self.path / LATEST}"
-            )
-            raise UserError(f"{error}{hint if others else ''}") from error
+            raise UserError(f"{error}{self._way_back(latest)}") from error
         self._cut_log(state.step)
 
     def save(self, state: TrainState, environment: Mapping[str, str]) -> Path:
@@ -103,6 +99,13 @@ class RunFolder:
 
     def _saved(self) -> list[Path]:
         return sorted(path for path in self.checkpoints.glob("step-*") if is_folder(path))
+
+    def _way_back(self, latest: Path) -> str:
+        """What to do where the checkpoint ``latest`` cannot be loaded."""
+        others = [path.name for path in self._saved() if path != latest]
+        if not others:
+            return "; there is no other in this run: choose another --out to begin anew"
+        return f"; another is {others[-1]}: to go back to it, write 'checkpoints/{others[-1]}' into {self.path / LATEST}"
 
     def _cut_log(self, step: int) -> None:
         path = self.path / LOG

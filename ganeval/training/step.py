@@ -89,7 +89,7 @@ def _discriminator_loss(state: TrainState, recipe: Recipe, real_batch: Batch, rn
     conditional = recipe.conditioning.d_loss(on_real, on_fake, y_real, y_fake)
     loss = conditional + (recipe.adversarial.d_loss(on_real.adv, on_fake.adv) if recipe.adversarial else 0.0)
     stage = Stage(
-        **_networks(state), real=real, y_real=y_real, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
+        **_networks(state), real=shown, y_real=y_real, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
         real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=rng,
     )  # fmt: skip
     for regularizer in recipe.regularizers:

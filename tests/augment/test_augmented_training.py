@@ -17,6 +17,7 @@ from ganeval.checkpoints import Folder, load_folder
 from ganeval.conditioning.d2dce import D2DCE
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.losses.adversarial.hinge import Hinge
+from ganeval.losses.base import Stage
 from ganeval.losses.regularizers.r1 import R1
 from ganeval.networks.big_resnet import BigGAN
 from ganeval.recipes.recipe import EMA, Data, Recipe, Schedule
@@ -78,6 +79,16 @@ def test_stopped_and_resumed_the_run_is_bit_identical(kind: str, tmp_path: Path)
         for name, value in content.items():
             assert torch.equal(value, parts[file][name]), f"{file}: {name}"
     assert not torch.equal(whole["generator"]["linear.weight"], plain["generator"]["linear.weight"])
+
+
+def test_regularizers_read_the_images_the_discriminator_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With fakes in the place of all reals, those are what a regulariser is given beside the verdict on them."""
+    given: list[Stage] = []
+    monkeypatch.setattr(R1, "d_penalty", lambda self, stage, state: given.append(stage))
+    for p in (0.0, 1.0):
+        recipe = replace(RECIPE, augmentation=APA(initial_p=p, interval=1000), regularizers=(R1(),))
+        train(recipe, Noise(), tmp_path / str(p), steps=1, habits=QUIET)
+    assert [torch.equal(stage.reals()[0], stage.fake) for stage in given] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("kind", ["ada", "apa"])

@@ -103,6 +103,7 @@ def test_what_must_fit_together_may_change_together() -> None:
         ("backbone.g_attention.0=3", "unknown key"),
         ("adversarial=none", "needs an adversarial loss"),
         ("conditioning=multi-hinge", "is its own adversarial loss"),
+        ("regularizers=lecam,r1,lecam", "regularizers=lecam,r1,lecam names one of them twice"),
     ],
 )
 def test_a_bad_override_is_one_line_that_helps(assignment: str, said: str) -> None:

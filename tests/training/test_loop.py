@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +149,14 @@ def test_a_damaged_latest_checkpoint_names_the_one_before(recipe: Recipe, stripe
         train(recipe, stripes, out, habits=QUIET)
     (out / "latest").write_text("checkpoints/step-00000002\n")
     assert train(recipe, stripes, out, steps=5, habits=QUIET).step == 5
+
+
+def test_a_lost_only_checkpoint_is_said_in_one_line(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(recipe, stripes, out, steps=2, habits=Habits(checkpoint_every=2))
+    shutil.rmtree(out / "checkpoints" / "step-00000002")
+    with pytest.raises(UserError, match=r"no checkpoint at .*step-00000002; there is no other in this run: choose another --out"):
+        train(recipe, stripes, out, habits=QUIET)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
