@@ -44,6 +44,7 @@ def main(debug: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/RECIPE-DATASET-seedN]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides weights, data order and noise.")
 @click.option("--steps", type=click.IntRange(0), metavar="N", help="Stop at step N (0: untrained); a later call may go on.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="CKPT", help="Begin with its weights, where they fit.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the resolved recipe as JSON, check data and networks, write nothing.")
 @click.option("--log-every", type=click.IntRange(1), default=20, show_default=True, metavar="STEPS", help="Losses.")
 @click.option(
@@ -55,8 +56,9 @@ def main(debug: bool) -> None:
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Checkpoints to keep.")
 @DEVICE
 def train(
-    recipe: str, dataset: str, overrides: tuple[str, ...], out: Path | None, seed: int, steps: int | None, dry_run: bool,
-    log_every: int, snapshot_every: int | None, checkpoint_every: int | None, keep: int, device: str,
+    recipe: str, dataset: str, overrides: tuple[str, ...], out: Path | None, seed: int, steps: int | None,
+    init: Path | None, dry_run: bool, log_every: int, snapshot_every: int | None, checkpoint_every: int | None, keep: int,
+    device: str,
 ) -> None:  # fmt: skip
     """Train RECIPE on DATASET, a registered name or a folder root/<class>/*.
 
@@ -80,7 +82,7 @@ def train(
         return
     folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
     habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
-    outcome = run_training(resolved, data, folder, seed=seed, device=where, steps=steps, habits=habits)
+    outcome = run_training(resolved, data, folder, seed=seed, device=where, steps=steps, habits=habits, init=init)
     click.echo(f"{outcome.folder}  step {outcome.step}", err=True)
     click.echo(outcome.folder / "checkpoints" / f"step-{outcome.step:08d}")
     sys.exit(outcome.exit_status)

@@ -15,8 +15,8 @@ from ganeval.metrics.inception_score import InceptionScore
 from ganeval.metrics.kernel import Kernel
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.registry import Registry
+from ganeval.rng import LabelPlan
 
-LabelPlan = Literal["balanced", "uniform"]
 Weights = Literal["ema", "raw"]
 
 
@@ -26,8 +26,7 @@ class Protocol:
 
     ``extractor`` is ``None`` where the dataset's own is used; its name and hash are part of every ScoreCard. ``fakes`` images are
     generated with labels after ``labels``: exactly balanced (label of sample i is i mod K) or i.i.d. uniform. ``weights`` says
-    which generator is sampled. ``floor_split`` is the split of held-out real images that gives the floor, where the dataset
-    has one.
+    which generator is sampled. The floor comes from the dataset's own held-out split, where it has one.
     """
 
     name: str

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Prior = Literal["gaussian", "uniform"]
+LabelPlan = Literal["balanced", "uniform"]
 
 
 def derived_seed(*parts: object) -> int:

@@ -18,15 +18,13 @@ from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
-from ganeval.rng import Prior, latents, uniforms
+from ganeval.rng import LabelPlan, Prior, latents, uniforms
 
 BLOCK = 64
 """Images of one forward pass. A block is always computed whole, so that rounding cannot depend on who asks for what."""
 
 SIGMA_ITERATIONS = 20
 """Power iterations before spectral norms are folded into plain weights."""
-
-LabelPlan = Literal["balanced", "uniform"]
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,11 @@ def ganeval() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps on digits, small enough for every test. Not to be written to: copy it."""
-    from ganeval.training.loop import train
+    from ganeval.training.loop import Habits, train
     from ganeval.training.plan import resolve
 
     recipe, digits = resolve("reacgan", "digits", TINY)
-    return train(recipe, digits, tmp_path_factory.mktemp("runs") / "tiny", steps=2).folder
+    return train(recipe, digits, tmp_path_factory.mktemp("runs") / "tiny", steps=2, habits=Habits(checkpoint_every=1)).folder
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def read_pickle(path: Path) -> Any:
     that cannot be read, and for one that needs any other type than these.
     """
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
+        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about files that torch.save never wrote: what follows says it in one line
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
@@ -39,5 +41,5 @@ def read_pickle(path: Path) -> Any:
         if named:
             reason = f"wants to run {named[1]} and is not opened: save its state_dict alone in a new file"
         else:
-            reason = "is not a file of torch.save with tensors and numbers alone, or it is damaged: copy it again"
+            reason = "is no file of torch.save with tensors and numbers alone, or it is damaged; nothing in it was executed"
         raise UserError(f"{path} {reason}") from error

@@ -73,6 +73,8 @@ class Regularizer(Part):
     """
 
     noun: ClassVar[str] = "regularizer"
+    needs_adversarial: ClassVar[bool] = False
+    """Whether it acts on the adversarial loss, and so on nothing where the conditioning is its own."""
     package: ClassVar[str] = "ganeval.losses.regularizers"
 
     def initial_state(self) -> State:

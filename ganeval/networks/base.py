@@ -88,6 +88,9 @@ class Backbone(Part):
     package: ClassVar[str] = "ganeval.networks"
     z_dim: int
 
+    def check(self, resolution: int) -> None:
+        """Raise ``UserError`` where the parameters do not fit images of ``resolution`` pixels; called when a recipe is built."""
+
     @abstractmethod
     def generator(self, shape: ImageShape, num_classes: int) -> Generator:
         """A freshly initialised generator; raises ``UserError`` where the shape does not fit."""

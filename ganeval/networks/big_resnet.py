@@ -47,16 +47,19 @@ class BigGAN(Backbone):
     def d_layers(self) -> Layers:
         return Layers(self.d_spectral_norm)
 
-    def generator(self, shape: ImageShape, num_classes: int) -> Generator:
-        check_shape(self.kind, shape, G_WIDTHS)
-        chunks = len(G_WIDTHS[shape.resolution])
-        check_attention(self.kind, "g_attention", self.g_attention, chunks - 1)
+    def check(self, resolution: int) -> None:
+        chunks = len(G_WIDTHS.get(resolution, [0]))
         if self.z_dim % chunks:
             near = max(round(self.z_dim / chunks), 1) * chunks
             raise UserError(
-                f"backbone 'biggan' cuts z into {chunks} chunks at {shape.resolution} px and z_dim {self.z_dim} is no "
+                f"backbone 'biggan' cuts z into {chunks} chunks at {resolution} px and z_dim {self.z_dim} is no "
                 f"multiple of {chunks}: set z_dim to {near}"
             )
+
+    def generator(self, shape: ImageShape, num_classes: int) -> Generator:
+        check_shape(self.kind, shape, G_WIDTHS)
+        check_attention(self.kind, "g_attention", self.g_attention, len(G_WIDTHS[shape.resolution]) - 1)
+        self.check(shape.resolution)
         return BigGANGenerator(self, shape, num_classes)
 
     def discriminator(self, shape: ImageShape) -> Body:

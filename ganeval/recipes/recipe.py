@@ -123,9 +123,12 @@ class Recipe:
     citation: Citation = field(default_factory=lambda: Citation("none"))
 
     def __post_init__(self) -> None:
+        self.backbone.check(self.data.resolution)
         scheme = f"conditioning '{self.conditioning.kind}'"
         if self.conditioning.is_adversarial:
             _require(self.adversarial is None, f"{scheme} is its own adversarial loss: set adversarial=none")
+            idle = [part.kind for part in self.regularizers if part.needs_adversarial]
+            _require(not idle, f"{scheme} leaves nothing for {', '.join(idle)} to act on: leave it out")
         else:
             _require(self.adversarial is not None, f"{scheme} needs an adversarial loss: set adversarial=hinge or another")
         kinds = [part.kind for part in self.regularizers]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ganeval.checkpoints import canonical_json
+from ganeval.checkpoints import canonical_json, load_folder
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.data.limit import limit
 from ganeval.environment import environment
@@ -19,10 +19,11 @@ from ganeval.networks.base import ImageShape
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
+from ganeval.sampling import resolve_checkpoint
 from ganeval.training.grids import save_real_grid, save_sample_grid
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
-from ganeval.training.state import initial_state
+from ganeval.training.state import initial_state, start_from
 from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
 from ganeval.training.stop import StopOnSignal
 
@@ -51,21 +52,26 @@ class Outcome:
 
 def train(
     recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, device: torch.device | None = None, steps: int | None = None,
-    habits: Habits | None = None,
+    habits: Habits | None = None, init: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
     ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
     networks. On one CPU with one number of threads the weights after any step are a function of recipe, data and ``seed``:
     not of when the run was stopped and resumed.
+    ``init`` is a checkpoint (or a run) whose weights the networks begin with, where they fit; the run remembers its hash.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     device, habits = device or torch.device("cpu"), habits or Habits()
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
     total = recipe.schedule.steps if steps is None else steps
-    with RunFolder(out, to_json(recipe), identity_of(dataset, images, whole, seed), habits.keep) as run, StopOnSignal() as stop:
+    beginning = load_folder(resolve_checkpoint(init)) if init else None
+    identity = identity_of(dataset, images, whole, seed) | ({"init_sha256": beginning.sha256} if beginning else {})
+    with RunFolder(out, to_json(recipe), identity, habits.keep) as run, StopOnSignal() as stop:
         state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
+        if beginning:
+            start_from(state, beginning)
         run.resume(state)
         versions = environment(device)
         run.start(versions)
@@ -95,9 +101,9 @@ def train(
                     progress.update(state.step, losses)
                 else:
                     progress.update(state.step)
-                if state.step % habits.every(habits.snapshot_every, total) == 0 or at_end:
+                if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
                     save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
-                if state.step % habits.every(habits.checkpoint_every, total) == 0 or at_end:
+                if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end:
                     run.save(state, versions)
                     saved = state.step
 

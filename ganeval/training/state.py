@@ -99,6 +99,23 @@ def initial_state(recipe: Recipe, shape: ImageShape, num_classes: int, seed: int
     return TrainState(generator, discriminator, ema, g_optimizer, d_optimizer, extras)
 
 
+def start_from(state: TrainState, checkpoint: Folder) -> None:
+    """Begin with the weights of ``checkpoint`` wherever a tensor has the same name and shape; optimisers begin anew.
+
+    For fine-tuning, on other classes too: what depends on their number keeps its fresh weights. Raises ``UserError`` where
+    nothing of the generator or the discriminator fits.
+    """
+    networks = {"generator": state.generator, "discriminator": state.discriminator}
+    for file, network in networks.items():
+        own, given = network.state_dict(), checkpoint.tensors.get(file, {})
+        fitting = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
+        if not fitting:
+            raise UserError(f"nothing in {checkpoint.path} fits this recipe's {file}: give a checkpoint of a run of its kind")
+        network.load_state_dict({**own, **fitting})
+    if state.ema:
+        state.ema.module.load_state_dict(state.generator.state_dict())
+
+
 def _optimizers(recipe: Recipe, generator: nn.Module, discriminator: nn.Module) -> tuple[torch.optim.Adam, torch.optim.Adam]:
     rule = recipe.optimizer
 

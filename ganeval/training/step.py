@@ -59,6 +59,7 @@ def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Ba
         (loss / recipe.schedule.accumulation).backward()
     _require_finite(state.discriminator, log, "discriminator", state.step)
     state.d_optimizer.step()
+    _require_finite_weights(state.discriminator, "discriminator", state.step)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
     return log
@@ -74,6 +75,7 @@ def generator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch]
             (loss / recipe.schedule.accumulation).backward()
     _require_finite(state.generator, log, "generator", state.step)
     state.g_optimizer.step()
+    _require_finite_weights(state.generator, "generator", state.step)
     return log
 
 
@@ -166,6 +168,13 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
+
+
+def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
+    """A finite gradient can still throw the weights out of range: nobody may sample or save these."""
+    norm = torch.stack(torch._foreach_norm(list(network.parameters()))).sum()
+    if not torch.isfinite(norm):
+        raise NonFiniteLoss({"step": step, "network": name, "weights": "not finite after the update: lower the learning rate"})
 
 
 def _require_finite(network: nn.Module, log: Log, name: str, step: int) -> None:

@@ -150,9 +150,7 @@ def test_filters_made_in_inference_serve_in_training() -> None:
     assert images.grad is not None
 
 
-RECIPE = Recipe(
-    "test", Data("digits", 16), BigGAN(g_attention=(), d_attention=()), ACGAN(), Hinge(), Schedule(2), augmentation=DiffAugment()
-)
+RECIPE = Recipe("test", Data("digits", 16), BigGAN(z_dim=60), ACGAN(), Hinge(), Schedule(2), augmentation=DiffAugment())
 
 
 @pytest.mark.parametrize("augmentation", [*BUSY.values(), DiffAugment(("cutout",)), DiffAugment(())])

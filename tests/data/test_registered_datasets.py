@@ -10,7 +10,7 @@ import pytest
 from ganeval.data.prepared import PreparedDataset
 from ganeval.data.registry import DATASETS, find_dataset
 from ganeval.errors import UserError
-from ganeval.recipes.registry import TABLES, find_recipe
+from ganeval.recipes.registry import SMALL, TABLES, find_recipe
 
 OFFICIAL = {
     # name: resolution, channels, classes, counts
@@ -60,6 +60,8 @@ def test_nothing_else_is_registered() -> None:
 
 def test_every_table_of_recipes_has_its_dataset_at_its_resolution() -> None:
     for name, table in TABLES:
+        if name == SMALL:  # for any dataset at 32 pixels
+            continue
         dataset = find_dataset(name)
         assert {recipe.data.resolution for recipe in table.values()} == {dataset.resolution}
         assert {recipe.data.dataset for recipe in table.values()} == {name}

@@ -9,9 +9,10 @@ import pytest
 from ganeval.conditioning.adc import ADC
 from ganeval.conditioning.tac import TAC
 from ganeval.data.base import Dataset, ImageSet
+from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.recipes.recipe import Recipe
-from ganeval.recipes.registry import TABLE_FOR_IMAGES_UP_TO, TABLES, find_recipe
+from ganeval.recipes.registry import SMALL, TABLE_FOR_IMAGES_UP_TO, TABLES, find_recipe
 from ganeval.recipes.variants import adc, changed, table
 
 
@@ -104,6 +105,22 @@ def test_the_small_row_keeps_the_character_of_its_method(method: str) -> None:
     assert (ours.data, ours.schedule) == (TABLES.get("digits")["reacgan"].data, TABLES.get("digits")["reacgan"].schedule)
     assert (ours.citation.paper, ours.citation.source) == (row.citation.paper, "ganeval")
     assert (ours.method, row.method) == (method, original)
+
+
+@pytest.mark.parametrize("method", sorted(TABLES.get("cifar10")))
+def test_the_small_row_for_32_pixels_keeps_the_character_too(method: str) -> None:
+    ours, digits = TABLES.get(SMALL)[f"{method}-small"], TABLES.get("digits")["acgan" if method == "acgan-big" else method]
+    if method != "acgan":  # on digits that name is the spectrally normalised network's
+        assert character(ours) == character(digits)
+    assert ours.method == f"{method}-small"
+
+
+def test_a_small_row_serves_any_dataset_at_32_pixels_and_no_other() -> None:
+    cifar10 = find_dataset("cifar10")
+    recipe = find_recipe("reacgan-small", cifar10)
+    assert (recipe.data.dataset, recipe.data.resolution, recipe.schedule.batch_size) == ("cifar10", 32, 32)
+    with pytest.raises(UserError, match="is for 32 pixels, not 64"):
+        find_recipe("reacgan-small", cifar10, 64)
 
 
 def test_digits_have_every_method_of_cifar10() -> None:

@@ -12,6 +12,7 @@ from ganeval.recipes.registry import TABLES
 from ganeval.training.state import build_discriminator, build_generator
 
 CLASSES = {
+    "small-32": 10,
     "digits": 10, "cifar10": 10, "cifar100": 100, "tiny-imagenet": 200, "baby-imagenet": 100, "papa-imagenet": 100,
     "grandpa-imagenet": 100, "cub200": 200, "imagenet": 1000, "afhqv2": 3,
 }  # fmt: skip

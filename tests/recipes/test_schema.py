@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from ganeval.augment.base import Augmentation
 from ganeval.conditioning.acgan import ACGAN
+from ganeval.conditioning.base import Conditioning
 from ganeval.conditioning.d2dce import D2DCE
 from ganeval.errors import UserError
 from ganeval.losses.adversarial.hinge import Hinge
+from ganeval.losses.base import Adversarial, Regularizer
 from ganeval.losses.regularizers.lecam import LeCam
+from ganeval.networks.base import Backbone
 from ganeval.networks.big_resnet import BigGAN
+from ganeval.parts import Part
 from ganeval.recipes.recipe import EMA, Data, Recipe, Schedule
 from ganeval.recipes.registry import TABLES
 from ganeval.recipes.schema import difference, from_json, override, to_json
@@ -143,6 +147,22 @@ def test_nothing_differs_from_itself(tree: object) -> None:
 def test_difference_names_the_place_and_both_values() -> None:
     old, new = to_json(RECIPE), to_json(override(RECIPE, "schedule.steps=20"))
     assert difference(old, new) == ["schedule.steps: 10 -> 20"]
+
+
+@pytest.mark.parametrize("family", [Adversarial, Augmentation, Backbone, Conditioning, Regularizer])
+def test_every_part_can_be_chosen_by_its_name(family: type[Part]) -> None:
+    """On the command line nothing but the name is there to build it from."""
+    assert all(member() is not None for member in family.members().values())
+
+
+def test_top_k_has_nothing_to_do_beside_multi_hinge() -> None:
+    with pytest.raises(UserError, match="leaves nothing for top-k"):
+        override(RECIPE, "conditioning=multi-hinge", "adversarial=none", "regularizers=top-k")
+
+
+def test_the_latent_must_divide_into_chunks_when_the_recipe_is_built() -> None:
+    with pytest.raises(UserError, match="set z_dim to 60"):
+        override(RECIPE, "backbone.z_dim=61")
 
 
 def test_families_are_found_by_kind() -> None:

@@ -21,6 +21,7 @@ from ganeval.checkpoints import Folder, load_folder
 from ganeval.conditioning.acgan import ACGAN
 from ganeval.data.base import Dataset
 from ganeval.errors import UserError
+from ganeval.losses.regularizers.freeze_d import FreezeD
 from ganeval.losses.regularizers.lecam import LeCam
 from ganeval.recipes.recipe import Recipe, Schedule
 from ganeval.sampling import resolve_checkpoint
@@ -132,6 +133,30 @@ def test_a_recipe_that_lacks_a_field_of_today_still_resumes(recipe: Recipe, stri
     del earlier["prior"], earlier["backbone"]["d_spectral_norm"]
     (out / "recipe.json").write_text(json.dumps(earlier))
     assert train(recipe, stripes, out, steps=2, habits=QUIET).step == 2
+
+
+def test_a_run_may_begin_with_the_weights_of_another_and_freeze_some(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    train(recipe, stripes, tmp_path / "first", steps=2, habits=QUIET)
+    tuned = replace(recipe, regularizers=(FreezeD(blocks=2),))
+    for steps in (1, 3):
+        train(tuned, stripes, tmp_path / "tuned", steps=steps, habits=QUIET, init=tmp_path / "first")
+    first, last = final(tmp_path / "first").tensors["discriminator"], final(tmp_path / "tuned").tensors["discriminator"]
+    assert {name for name in first if name.startswith(("body.blocks.0", "body.blocks.1"))} > {"body.blocks.0.conv1.weight"}
+    for name, value in first.items():
+        if name.endswith(("weight", "bias")):
+            frozen = name.startswith(("body.blocks.0.", "body.blocks.1.", "body.attention.0.", "body.attention.1."))
+            assert torch.equal(value, last[name]) == frozen, name
+    with pytest.raises(UserError, match="init_sha256"):
+        train(tuned, stripes, tmp_path / "tuned", steps=4, habits=QUIET)
+
+
+def test_weights_out_of_range_are_never_saved(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    diverging = replace(recipe, optimizer=replace(recipe.optimizer, g_lr=1e38, beta1=0.0))
+    with pytest.raises(UserError, match="training diverged: step"):
+        train(diverging, stripes, tmp_path / "run", steps=6, habits=Habits(snapshot_every=1, checkpoint_every=1))
+    assert (tmp_path / "run" / "nan-report.json").exists()
+    for checkpoint in (tmp_path / "run" / "checkpoints").glob("step-*"):
+        assert all(torch.isfinite(value).all() for value in load_folder(checkpoint).tensors["generator"].values())
 
 
 def test_a_folder_with_other_files_is_refused(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:

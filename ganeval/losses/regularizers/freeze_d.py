@@ -19,7 +19,7 @@ class FreezeD(Regularizer):
     """
 
     kind: ClassVar[str] = "freeze-d"
-    blocks: int
+    blocks: int = 1
 
     def prepare(self, discriminator: nn.Module) -> None:
         lists = dict(discriminator.get_submodule("body").named_children())

@@ -35,7 +35,7 @@ class MutualInformation(Regularizer):
     """
 
     kind: ClassVar[str] = "mutual-information"
-    classes: int
+    classes: int = 10
     weight: float = 1.0
 
     def __post_init__(self) -> None:

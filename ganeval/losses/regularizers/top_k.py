@@ -16,13 +16,15 @@ class TopK(Regularizer):
     """Only the k fakes that look most real enter the generator's adversarial loss; its other terms read all of them.
 
     k / N is ``gamma`` to the power of the number of whole ``decay_every`` steps done (an epoch in the paper), but at least
-    ``nu``. k is rounded, and at least 1. With several processes each chooses from its own batch.
+    ``nu``. k is rounded, and at least 1. ``decay_every`` is an epoch of CIFAR-10 at batch 64 unless said otherwise. With
+    several processes each chooses from its own batch.
     """
 
     kind: ClassVar[str] = "top-k"
-    gamma: float
-    nu: float
-    decay_every: int
+    needs_adversarial: ClassVar[bool] = True
+    gamma: float = 0.99
+    nu: float = 0.5
+    decay_every: int = 781
 
     def __post_init__(self) -> None:
         if not (0 < self.gamma <= 1 and 0 < self.nu <= 1):
