@@ -180,10 +180,7 @@ def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
 def _require_finite(network: nn.Module, log: Log, name: str, step: int) -> None:
     """One synchronisation per update: the sum of all gradients is finite only if each of them is."""
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norms = torch._foreach_norm(gradients)
-    total = torch.linalg.vector_norm(torch.stack(norms)) + sum(log.values())
-    if not torch.isfinite(total):
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if not torch.isfinite(norm + sum(log.values())):
         losses = {key: float(value) for key, value in log.items()}
-        raise NonFiniteLoss(
-            {"step": step, "network": name, **losses, "gradient_norm": float(torch.linalg.vector_norm(torch.stack(norms)))}
-        )
+        raise NonFiniteLoss({"step": step, "network": name, **losses, "gradient_norm": float(norm)})
