@@ -1,0 +1,18 @@
+"""``ganeval ls``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("kind", metavar="KIND", type=click.Choice(["recipes", "datasets", "protocols", "metrics", "extractors"]))
+def ls(kind: str) -> None:
+    """List what there is, one line each.
+
+    KIND is one of recipes, datasets, protocols, metrics, extractors.
+    """
+    from ganeval.terminal import listing
+
+    for line in listing(kind):
+        click.echo(line)

@@ -1,0 +1,62 @@
+"""``ganeval sample`` and ``ganeval export``: what a checkpoint gives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ganeval.cli.options import DEVICE
+from ganeval.errors import UserError
+
+LARGEST_GRID = 10_000
+
+
+@click.command(short_help="Write a grid of samples as PNG.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--grid", default="10x10", show_default=True, metavar="COLUMNSxROWS", help="One class per row.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="PNG file to write.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the latents.")
+@click.option(
+    "--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True, help="The generator's average, or itself."
+)
+@DEVICE
+def sample(checkpoint: Path, grid: str, out: Path, seed: int, weights: str, device: str) -> None:
+    """Write a grid of samples of CHECKPOINT (or a run), one class per row, every image from a latent of its own.
+
+    \b
+    ganeval sample checkpoints/reacgan-digits --grid 8x10 --out grid.png
+    """
+    from ganeval.environment import find_device
+    from ganeval.files import require_writable
+    from ganeval.sampling import sample_grid
+    from ganeval.sources import open_generator
+
+    columns, rows = _grid_size(grid)
+    require_writable(out)
+    generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device))
+    sample_grid(generator, columns, rows, seed, out)
+    click.echo(out)
+
+
+def _grid_size(text: str) -> tuple[int, int]:
+    size = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    columns, rows = (int(size[1]), int(size[2])) if size else (0, 0)
+    if not 1 <= columns * rows <= LARGEST_GRID:
+        raise UserError(f"--grid {text}: write COLUMNSxROWS, for example 8x10, of at most {LARGEST_GRID:,} images")
+    return columns, rows
+
+
+@click.command(short_help="Write a checkpoint that only samples, for publishing.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+def export(checkpoint: Path, out: Path) -> None:
+    """Write the generator of CHECKPOINT (or a run) to the new checkpoint OUT, without what only training needs.
+
+    It samples and scores exactly as CHECKPOINT does, and the hash of its weights is the same.
+    """
+    from ganeval.training.export import export as run_export
+
+    run_export(checkpoint, out)
+    click.echo(out)
