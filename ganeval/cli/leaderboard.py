@@ -43,3 +43,22 @@ def leaderboard_export(dataset: str, form: str, root: Path) -> None:
         return
     for title, part in ranked(table):
         click.echo(f"**{dataset}: {title}**\n\n{to_markdown(brief(part))}")
+
+
+@leaderboard.command("add", short_help="Add the row of a score card.")
+@click.argument("cards", nargs=-1, required=True, metavar="CARD...", type=click.Path(path_type=Path))
+@ROOT
+def leaderboard_add(cards: tuple[Path, ...], root: Path) -> None:
+    """Add the rows of score cards, the JSON files of 'ganeval score --out', to the tables of their datasets.
+
+    A row that is there stays as it is, but for values that it lacks. Nothing is added unless every CARD can be read.
+    """
+    from ganeval.files import require_folder
+    from ganeval.leaderboard.cards import read_card
+    from ganeval.leaderboard.table import add
+
+    read = [read_card(path) for path in cards]
+    require_folder(root)
+    for card in read:
+        path, new = add(root, card)
+        click.echo(f"{'wrote the row to' if new else 'the row is already in'} {path}")
