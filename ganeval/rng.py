@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Prior = Literal["gaussian", "uniform"]
-LabelPlan = Literal["balanced", "uniform"]
+LabelPlan = Literal["balanced", "uniform", "reference"]
 
 
 def derived_seed(*parts: object) -> int:
@@ -37,6 +37,18 @@ def uniforms(seed: int, start: int, stop: int, width: int) -> NDArray[np.float64
     raw = bits.random_raw((stop - start) * padded).reshape(stop - start, padded)[:, :width]
     uniform: NDArray[np.float64] = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     return uniform
+
+
+def truncated_latents(seed: int, start: int, stop: int, z_dim: int, bound: float) -> Tensor:
+    """Latents of the truncated normal distribution: N(0, 1) given that every |z| <= ``bound`` > 0; shaped as :func:`latents`.
+
+    What drawing again until |z| <= ``bound`` gives (Brock et al., ICLR 2019, arXiv 1809.11096, section 3.1), by the inverse of
+    the distribution function: sample i depends on (seed, i) alone.
+    """
+    u = torch.from_numpy(uniforms(seed, start, stop, z_dim))
+    below = torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64))
+    z: Tensor = torch.special.ndtri(below + u * (1 - 2 * below))
+    return z.float().clamp(-bound, bound)
 
 
 def latents(seed: int, start: int, stop: int, z_dim: int, prior: Prior = "gaussian") -> Tensor:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.batch_statistics import BLOCK, Running, Statistics
 from ganeval.checkpoints import load_folder, read_record
 from ganeval.data.pixels import to_uint8
 from ganeval.errors import UserError
@@ -18,10 +20,7 @@ from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
-from ganeval.rng import LabelPlan, Prior, latents, uniforms
-
-BLOCK = 64
-"""Images of one forward pass. A block is always computed whole, so that rounding cannot depend on who asks for what."""
+from ganeval.rng import LabelPlan, Prior, latents, truncated_latents, uniforms
 
 SIGMA_ITERATIONS = 20
 """Power iterations before spectral norms are folded into plain weights."""
@@ -113,55 +112,109 @@ def resolve_checkpoint(path: Path) -> Path:
     return path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else path
 
 
-def planned_labels(plan: LabelPlan, seed: int, start: int, stop: int, num_classes: int) -> Tensor:
-    """Labels of samples ``start`` to ``stop``, int64: i mod K, or i.i.d. uniform from (seed, i)."""
+def planned_labels(
+    plan: LabelPlan, seed: int, start: int, stop: int, num_classes: int, class_counts: Sequence[int] = ()
+) -> Tensor:
+    """Labels of samples ``start`` to ``stop``, int64: i mod K, or i.i.d. from (seed, i), uniform or after ``class_counts``.
+
+    ``class_counts`` are the K numbers of images per class of the reference, needed for the plan ``"reference"`` alone.
+    """
     if plan == "balanced":
         return torch.arange(start, stop) % num_classes
     # A stream of its own: the latents of the same seed stay independent of the labels.
     draws = uniforms(seed ^ (1 << 63), start, stop, 1)[:, 0]
-    return torch.from_numpy((draws * num_classes).astype("int64"))
+    if plan == "uniform":
+        return torch.from_numpy((draws * num_classes).astype("int64"))
+    if len(class_counts) != num_classes or not any(class_counts):
+        raise UserError(f"labels after the reference need its images per class: got {len(class_counts)} for {num_classes}")
+    upper = np.cumsum(np.asarray(class_counts, dtype=np.int64))
+    return torch.from_numpy(np.searchsorted(upper, (draws * upper[-1]).astype(np.int64), side="right"))
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How samples are drawn, beside their generator and seed.
+
+    ``labels`` is a plan, with ``class_counts`` as in :func:`planned_labels`, or holds the label of sample i at i. ``truncation``
+    bounds every |z| (:func:`~ganeval.rng.truncated_latents`); ``None`` leaves the prior as it is.
+    """
+
+    labels: LabelPlan | Tensor = "balanced"
+    class_counts: tuple[int, ...] = ()
+    statistics: Statistics = Running()  # noqa: RUF009 - frozen
+    truncation: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.truncation is not None and not self.truncation > 0:
+            raise UserError(f"truncation {self.truncation}: give a bound above 0, for example 0.5")
+
+    def latents(self, generator: LoadedGenerator, seed: int, start: int, stop: int) -> Tensor:
+        """Of samples ``start`` to ``stop``. Raises ``UserError`` where the prior has no tails to cut."""
+        if self.truncation is None:
+            return latents(seed, start, stop, generator.z_dim, generator.prior)
+        if generator.prior != "gaussian":
+            raise UserError(f"truncation is for normal latents, those of this generator are {generator.prior}")
+        return truncated_latents(seed, start, stop, generator.z_dim, self.truncation)
+
+    def labels_of(self, generator: LoadedGenerator, seed: int, start: int, stop: int) -> Tensor:
+        """Of samples ``start`` to ``stop``; class 0 beyond the labels that were given."""
+        if isinstance(self.labels, Tensor):
+            given = self.labels[start:stop]
+            return torch.cat([given, given.new_zeros(stop - start - len(given))])
+        return planned_labels(self.labels, seed, start, stop, generator.num_classes, self.class_counts)
+
+    def applied(self, generator: LoadedGenerator, seed: int) -> LoadedGenerator:
+        """``generator`` under the statistics; standing ones are those of latents with the same truncation, labels uniform."""
+
+        def inputs(seed: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
+            y = planned_labels("uniform", seed, start, stop, generator.num_classes)
+            return self.latents(generator, seed, start, stop).to(generator.device), y.to(generator.device)
+
+        return replace(generator, module=self.statistics.applied(generator.module, seed, inputs))
 
 
 def generate(
-    generator: LoadedGenerator, count: int, *, seed: int = 0, labels: LabelPlan | Tensor = "balanced", batch_size: int = BLOCK
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """``count`` samples in order, as (uint8 images (B, C, R, R) on the CPU, int64 labels (B,)), B <= ``batch_size``.
+    generator: LoadedGenerator, count: int, *, seed: int = 0, manner: Manner | None = None,
+    labels: LabelPlan | Tensor = "balanced", start: int = 0, batch_size: int = BLOCK,
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    """Samples ``start`` to ``start + count`` in order, as (uint8 images (B, C, R, R) on the CPU, int64 labels (B,)).
 
-    ``labels`` is a plan or the ``count`` labels themselves.
+    B <= ``batch_size``. ``manner`` says how they are drawn; without one, by ``labels`` and nothing special. Sample i is the same
+    whatever ``start``, ``count`` and ``batch_size`` are.
     """
-    if isinstance(labels, Tensor) and len(labels) != count:
-        raise UserError(f"{len(labels)} labels for {count} samples")
+    manner = manner or Manner(labels)
+    if isinstance(manner.labels, Tensor) and len(manner.labels) != start + count:
+        raise UserError(f"{len(manner.labels)} labels for {start + count} samples")
+    ready = manner.applied(generator, seed)
+    block, stop = manner.statistics.block, start + count
     waiting_images, waiting_labels = [], []
     waiting = 0
-    for start in range(0, count, BLOCK):
-        images, y = _block(generator, start, count, seed, labels)
-        waiting_images.append(images)
-        waiting_labels.append(y)
-        waiting += len(y)
-        while waiting >= batch_size or (waiting and start + BLOCK >= count):
+    for first in range(start // block * block, stop, block):
+        images, y = _block(ready, first, block, seed, manner)
+        wanted = slice(max(start - first, 0), stop - first)
+        waiting_images.append(images[wanted])
+        waiting_labels.append(y[wanted])
+        waiting += len(waiting_labels[-1])
+        while waiting >= batch_size or (waiting and first + block >= stop):
             images, y = torch.cat(waiting_images), torch.cat(waiting_labels)
             yield images[:batch_size], y[:batch_size]
             waiting_images, waiting_labels = [images[batch_size:]], [y[batch_size:]]
             waiting = len(waiting_labels[0])
 
 
-def _block(generator: LoadedGenerator, start: int, count: int, seed: int, labels: LabelPlan | Tensor) -> tuple[Tensor, Tensor]:
-    """The samples from ``start`` to the end of the block or of the request; the pass itself is always a whole block."""
-    z = latents(seed, start, start + BLOCK, generator.z_dim, generator.prior)
-    if isinstance(labels, Tensor):
-        given = labels[start : start + BLOCK]
-        y = torch.cat([given, given.new_zeros(BLOCK - len(given))])
-    else:
-        y = planned_labels(labels, seed, start, start + BLOCK, generator.num_classes)
-    kept = min(BLOCK, count - start)
-    return to_uint8(generator(z, y)).cpu()[:kept], y[:kept]
+def _block(generator: LoadedGenerator, first: int, size: int, seed: int, manner: Manner) -> tuple[Tensor, Tensor]:
+    """``size`` samples from ``first``: the pass itself is always a whole block."""
+    z = manner.latents(generator, seed, first, first + size)
+    y = manner.labels_of(generator, seed, first, first + size)
+    return to_uint8(generator(z, y)).cpu(), y
 
 
-def sample_grid(generator: LoadedGenerator, columns: int, rows: int, seed: int, path: Path) -> None:
+def sample_grid(generator: LoadedGenerator, columns: int, rows: int, seed: int, path: Path, manner: Manner | None = None) -> None:
     """Write a picture of ``rows`` x ``columns`` samples to the PNG file ``path``: row r shows class r mod K.
 
-    Every image has a latent of its own: image i, row by row, is sample i of ``seed``.
+    Every image has a latent of its own: image i, row by row, is sample i of ``seed``, drawn in ``manner`` but for its labels.
     """
     labels = torch.arange(rows).repeat_interleave(columns) % generator.num_classes
-    images = [batch for batch, _ in generate(generator, rows * columns, seed=seed, labels=labels)]
+    manner = replace(manner or Manner(), labels=labels)
+    images = [batch for batch, _ in generate(generator, rows * columns, seed=seed, manner=manner)]
     save_grid(torch.cat(images), columns, path)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from ganeval.batch_statistics import Statistics
 from ganeval.cache import cached_bank
-from ganeval.data.base import Dataset
+from ganeval.data.base import Dataset, ImageSet
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
@@ -21,7 +24,7 @@ from ganeval.metrics.base import Metric, Value
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
 from ganeval.scorecard import OK, Score, ScoreCard
-from ganeval.sources import Images, Source, open_source
+from ganeval.sources import Images, Samples, Source, open_source
 from ganeval.uncertainty import jackknife
 
 Talk = Callable[[str, int, int], None]
@@ -44,23 +47,28 @@ class Banks:
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None,
+    talk: Talk | None = None, statistics: Statistics | None = None, truncation: float | None = None,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
     ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
-    against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
-    images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
+    against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num``, ``statistics`` and ``truncation`` replace
+    the protocol's number of images, BatchNorm statistics and bound of |z|, and ``extractor`` the network it names: the card
+    then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
     fails on the numbers themselves becomes a status.
     """
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
-    images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where)
+    changed = _with_sampling(rules, statistics, truncation)
+    images, held_against = open_source(Path(source), changed, dataset, num=num, seed=seed, device=where)
+    if changed != rules and not isinstance(images, Samples):
+        raise UserError(f"{source} holds images that exist already: --truncation and --statistics are for generators")
+    here = rules.resolved(held_against)
     network = _extractor(rules, held_against, extractor).to(where)
     _require_enough(images, wanted)
-    banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None))
+    banks = _banks(images, held_against, here, network, talk or (lambda what, done, total: None))
     scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
     counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
     return ScoreCard(
@@ -74,10 +82,27 @@ def score(
         counts=counts,
         seed=images.seed,
         scores=scores,
-        deviations=tuple(images.deviations(rules)),
+        deviations=(*images.deviations(here), *_deviations(rules, changed, banks, network)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
     )
+
+
+def _with_sampling(protocol: Protocol, statistics: Statistics | None, truncation: float | None) -> Protocol:
+    return dataclasses.replace(
+        protocol, statistics=statistics or protocol.statistics,
+        truncation=protocol.truncation if truncation is None else truncation,
+    )  # fmt: skip
+
+
+def _deviations(rules: Protocol, changed: Protocol, banks: Banks, extractor: Extractor) -> list[str]:
+    """What was not done as ``rules`` has it, beside the images: in words."""
+    said = changed.differences(rules)
+    if rules.reference_count is not None and len(banks.reference) != rules.reference_count:
+        said.append(f"{len(banks.reference):,} reference images instead of {rules.reference_count:,}")
+    if rules.extractor is not None and extractor.name != rules.extractor:
+        said.append(f"extractor {extractor.name} instead of {rules.extractor}")
+    return said
 
 
 def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
@@ -129,13 +154,21 @@ def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extr
         key: dict[str, object] = {"source": images.fingerprint, "extractor": extractor.fingerprint}
         return cached_bank(key, lambda: extract(images, extractor, talk, what))
 
-    def real(split: str) -> tuple[FeatureBank, str]:
-        images = dataset.load(split, source.resolution)
+    def real(split: str, count: int | None = None) -> tuple[FeatureBank, str]:
+        images = _some(dataset.load(split, source.resolution), count, protocol.reference_seed)
         return bank(Images(images, {}), f"real images ({split})"), images.fingerprint
 
-    reference, reference_sha256 = real(protocol.reference_split)
-    floor = real(dataset.held_out)[0] if dataset.held_out else None
+    reference, reference_sha256 = real(protocol.reference_split, protocol.reference_count)
+    floor = real(dataset.held_out)[0] if dataset.held_out not in (None, protocol.reference_split) else None
     return Banks(bank(source, "images to score"), reference, floor, reference_sha256)
+
+
+def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
+    """``count`` of the images, drawn without replacement, in their order; all where they are no more than that."""
+    if count is None or count >= len(images):
+        return images
+    kept = torch.from_numpy(np.sort(np.random.RandomState(seed).permutation(len(images))[:count]))
+    return ImageSet(images.images[kept], images.labels[kept], images.classes)
 
 
 def _compute(

@@ -18,7 +18,7 @@ from ganeval.data.limit import SomeClasses
 from ganeval.data.registry import DATASETS, find_dataset
 from ganeval.errors import UserError
 from ganeval.protocols import Protocol, Weights
-from ganeval.sampling import LoadedGenerator, generate, load_generator, resolve_checkpoint
+from ganeval.sampling import LoadedGenerator, Manner, generate, load_generator, resolve_checkpoint
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -74,21 +74,29 @@ class Samples(Source):
     seed: int
     remedy = "raise --num"
 
-    def __init__(self, generator: LoadedGenerator, classes: tuple[str, ...], protocol: Protocol, count: int, seed: int) -> None:
+    def __init__(
+        self, generator: LoadedGenerator, classes: tuple[str, ...], protocol: Protocol, count: int, seed: int,
+        class_counts: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
         self.generator, self.classes = generator, classes
-        self.count, self.seed, self.labels = count, seed, protocol.labels
+        self.count, self.seed = count, seed
+        self.manner = Manner(protocol.labels, class_counts, protocol.statistics, protocol.truncation)
         self.resolution = generator.resolution
-        self.origin = _origin(generator)
+        drawn = {
+            "weights": protocol.weights, "labels": protocol.labels, "statistics": str(protocol.statistics),
+            "truncation": protocol.truncation,
+        }  # fmt: skip
+        self.origin = {**_origin(generator), "sampling": drawn}
         self.fingerprint = {
-            "generator": generator.sha256, "recipe": self.origin["recipe_sha256"], "weights": protocol.weights,
-            "labels": self.labels, "count": count, "seed": seed, "device": generator.device.type,
+            "generator": generator.sha256, "recipe": self.origin["recipe_sha256"], **drawn, "class_counts": class_counts,
+            "count": count, "seed": seed, "device": generator.device.type,
         }  # fmt: skip
 
     def deviations(self, protocol: Protocol) -> list[str]:
         return _other_count(self, protocol)
 
     def batches(self) -> Batches:
-        return generate(self.generator, self.count, seed=self.seed, labels=self.labels)
+        return generate(self.generator, self.count, seed=self.seed, manner=self.manner)
 
 
 def _origin(generator: LoadedGenerator) -> dict[str, Any]:
@@ -130,11 +138,22 @@ def open_source(
         generator = open_generator(path, protocol.weights, device)
         found = _dataset_of(generator, dataset) if generator.record["kind"] == "gan" else _dataset_for(generator, dataset)
         classes = tuple(generator.record["dataset"]["classes"]) if generator.record["kind"] == "gan" else found.classes
-        return Samples(generator, classes, protocol, num or protocol.fakes, seed), found
+        rules = protocol.resolved(found)
+        return Samples(generator, classes, rules, num or rules.fakes, seed, _class_counts(rules, found, generator)), found
     _require_class_folders(path)
     if dataset is None:
         raise UserError(f"{path} is a folder of images: say what it is held against with --dataset NAME")
     return _folder_source(path, find_dataset(dataset), num)
+
+
+def _class_counts(protocol: Protocol, dataset: Dataset, generator: LoadedGenerator) -> tuple[int, ...]:
+    """Images per class of the reference, where the labels are drawn after them."""
+    if protocol.labels != "reference":
+        return ()
+    if generator.num_classes == 1:  # an unconditional generator has one label, whatever the reference has
+        return (1,)
+    labels = dataset.load(protocol.reference_split, generator.resolution).labels
+    return tuple(torch.bincount(labels, minlength=generator.num_classes).tolist())
 
 
 def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from ganeval.scorecard import OK, ScoreCard, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ganeval.protocols.explain import Line
     from ganeval.scoring import Talk
 
 ARROWS = {"lower": "↓", "higher": "↑"}
@@ -92,6 +93,27 @@ def _blocks(widths: dict[str, int], room: int) -> Iterator[list[str]]:
             block = list(first)
         block.append(name)
     yield block
+
+
+def show_protocol(title: str, lines: Sequence[Line]) -> None:
+    """Print a protocol: per field its value, and below it what it means and what is common elsewhere."""
+    console = _stdout()
+    console.print(title, style="bold", soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble("\n", (line.name, "bold"), "  ", line.value), soft_wrap=True)
+        for text in (line.means, f"elsewhere: {line.elsewhere}" if line.elsewhere else ""):
+            if text:
+                console.print(f"  {text}", style="dim", soft_wrap=True)
+
+
+def show_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of text."""
+    table = _table()
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    _stdout().print(table)
 
 
 @contextmanager

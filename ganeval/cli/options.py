@@ -4,4 +4,10 @@ from __future__ import annotations
 
 import click
 
+STATISTICS = click.option(
+    "--statistics", metavar="KIND", help="What BatchNorm normalises by: running, batch:SIZE, standing:MAX_BATCHxPASSES."
+)
+TRUNCATION = click.option(
+    "--truncation", type=click.FloatRange(0, min_open=True), metavar="BOUND", help="Draw latents again until every |z| is below."
+)
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")

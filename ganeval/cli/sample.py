@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import DEVICE, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
 
 LARGEST_GRID = 10_000
@@ -21,22 +21,28 @@ LARGEST_GRID = 10_000
 @click.option(
     "--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True, help="The generator's average, or itself."
 )
+@STATISTICS
+@TRUNCATION
 @DEVICE
-def sample(checkpoint: Path, grid: str, out: Path, seed: int, weights: str, device: str) -> None:
+def sample(
+    checkpoint: Path, grid: str, out: Path, seed: int, weights: str, statistics: str | None, truncation: float | None, device: str
+) -> None:
     """Write a grid of samples of CHECKPOINT (or a run), one class per row, every image from a latent of its own.
 
     \b
     ganeval sample checkpoints/reacgan-digits --grid 8x10 --out grid.png
     """
+    from ganeval.batch_statistics import Running, parse_statistics
     from ganeval.environment import find_device
     from ganeval.files import require_writable
-    from ganeval.sampling import sample_grid
+    from ganeval.sampling import Manner, sample_grid
     from ganeval.sources import open_generator
 
     columns, rows = _grid_size(grid)
     require_writable(out)
+    manner = Manner(statistics=parse_statistics(statistics) if statistics else Running(), truncation=truncation)
     generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device))
-    sample_grid(generator, columns, rows, seed, out)
+    sample_grid(generator, columns, rows, seed, out, manner)
     click.echo(out)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import DEVICE, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
 
 
@@ -18,6 +18,8 @@ from ganeval.errors import UserError
 @click.option("--dataset", metavar="NAME|PATH", help="What a folder of images is held against.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
+@STATISTICS
+@TRUNCATION
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
@@ -25,7 +27,7 @@ from ganeval.errors import UserError
 @DEVICE
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
-    as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
+    statistics: str | None, truncation: float | None, as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
 
@@ -36,6 +38,7 @@ def score(
     ganeval score runs/reacgan-digits-seed0 --metrics fid,top1 --json
     ganeval score samples/ --dataset digits --leaderboard leaderboards
     """
+    from ganeval.batch_statistics import parse_statistics
     from ganeval.checkpoints import canonical_json
     from ganeval.files import require_folder, require_writable, write_text
     from ganeval.leaderboard.table import add
@@ -50,7 +53,7 @@ def score(
     with extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk,
+            talk=talk, statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
         )  # fmt: skip
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)

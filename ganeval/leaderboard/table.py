@@ -17,7 +17,9 @@ from ganeval.scorecard import ScoreCard, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
-IDENTITY = ("source_sha256", "recipe_sha256", "protocol_sha256", "reference_sha256", "extractor_sha256", "fakes", "seed")
+IDENTITY = (
+    "source_sha256", "recipe_sha256", "protocol_sha256", "reference_sha256", "extractor_sha256", "fakes", "seed", "deviations",
+)  # fmt: skip
 """Two cards that agree in these are one row."""
 
 COMPARABLE = ("protocol", "protocol_sha256", "extractor", "extractor_sha256", "resolution", "reference_sha256")

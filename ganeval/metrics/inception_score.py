@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from ganeval.canonical import later
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Float64
 from ganeval.metrics.base import METRICS, Metric, Need, Value
@@ -26,17 +27,18 @@ class InceptionScores(NamedTuple):
     std: float
 
 
-def inception_score(log_probabilities: Float64, splits: int = 10, seed: int = 2020) -> InceptionScores:
+def inception_score(log_probabilities: Float64, splits: int = 10, seed: int = 2020, shuffle: bool = True) -> InceptionScores:
     """The score of ``log_probabilities`` (N, K), natural logarithm, over ``splits`` parts of the shuffled samples.
 
     The shuffle and the bounds floor(i N / splits) are torch-fidelity's: samples sorted by class would otherwise give
-    splits of few classes. Raises :class:`MetricError` where there are fewer samples than splits.
+    splits of few classes. ``shuffle=False`` takes the samples in their order.
+    Raises :class:`MetricError` where there are fewer samples than splits.
     """
     check_finite(log_probabilities, "log-probabilities")
     count = len(log_probabilities)
     if not 1 <= splits <= count:
         raise MetricError(f"{count} samples cannot be cut into {splits} splits: splits must lie between 1 and {count}")
-    shuffled = log_probabilities[np.random.RandomState(seed).permutation(count)]
+    shuffled = log_probabilities[np.random.RandomState(seed).permutation(count)] if shuffle else log_probabilities
     scores = [score_of_split(shuffled[i * count // splits : (i + 1) * count // splits]) for i in range(splits)]
     return InceptionScores(float(np.mean(scores)), float(np.std(scores)))
 
@@ -52,10 +54,11 @@ def score_of_split(log_probabilities: Float64) -> float:
 
 @dataclass(frozen=True)
 class InceptionScore(Metric):
-    """IS: the mean over ``splits`` splits of the samples shuffled with ``seed``."""
+    """IS: the mean over ``splits`` splits of the samples, shuffled with ``seed`` unless ``shuffle`` is off."""
 
     splits: int = 10
     seed: int = 2020
+    shuffle: bool = later(True)
 
     name: ClassVar[str] = "inception_score"
     values: ClassVar[tuple[Value, ...]] = (Value("is", "IS", "IS", "higher", "classes"),)
@@ -67,7 +70,7 @@ class InceptionScore(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``is``. Raises :class:`MetricError` without logits or with fewer samples than splits."""
-        return {"is": inception_score(fake.log_probabilities, self.splits, self.seed).mean}
+        return {"is": inception_score(fake.log_probabilities, self.splits, self.seed, self.shuffle).mean}
 
 
 METRICS.add(InceptionScore.name, InceptionScore())

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.canonical import later
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Float64
 from ganeval.metrics.base import METRICS, Metric, Need, Value
@@ -117,10 +118,16 @@ def _smallest(nearest: Tensor, distances: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PrecisionRecallDensityCoverage(Metric):
-    """Precision, recall, density and coverage with ``k`` neighbours; ``comparison`` says whether the rim belongs to a ball."""
+    """Precision, recall, density and coverage with ``k`` neighbours; ``comparison`` says whether the rim belongs to a ball.
+
+    Where the reference has more than ``reals`` images, so many of it are drawn with ``reals_seed``: the cost grows with their
+    square.
+    """
 
     k: int = 5
     comparison: Comparison = "less"
+    reals: int | None = later(None)
+    reals_seed: int = later(0)
 
     name: ClassVar[str] = "prdc"
     values: ClassVar[tuple[Value, ...]] = (
@@ -137,7 +144,10 @@ class PrecisionRecallDensityCoverage(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """The four values. Raises :class:`MetricError` where either set has no more than ``k`` samples."""
-        return prdc(given(reference).features, fake.features, self.k, self.comparison)._asdict()
+        real = given(reference).features
+        if self.reals is not None and len(real) > self.reals:
+            real = real[np.random.RandomState(self.reals_seed).permutation(len(real))[: self.reals]]
+        return prdc(real, fake.features, self.k, self.comparison)._asdict()
 
 
 METRICS.add(PrecisionRecallDensityCoverage.name, PrecisionRecallDensityCoverage())

@@ -1,0 +1,36 @@
+"""``ganeval-v1``: what we recommend where no other table has to be matched."""
+
+from __future__ import annotations
+
+from ganeval.metrics.accuracy import Accuracy
+from ganeval.metrics.am_score import AMScore
+from ganeval.metrics.base import Metric
+from ganeval.metrics.frechet import Frechet
+from ganeval.metrics.inception_score import InceptionScore
+from ganeval.metrics.kernel import Kernel
+from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
+from ganeval.protocols.base import PROTOCOLS, Protocol
+
+# All metrics there are. A new one is added here before this version is published; afterwards it begins ganeval-v2.
+METRICS: tuple[Metric, ...] = (
+    Frechet(),
+    Kernel(subsets=100, subset_size=1000),
+    InceptionScore(splits=10),
+    AMScore(),
+    PrecisionRecallDensityCoverage(k=5),
+    Accuracy(),
+)
+
+PROTOCOLS.add(
+    "ganeval-v1",
+    Protocol(
+        name="ganeval-v1",
+        description="recommended: 50,000 balanced images against the whole training split, every metric with its standard error",
+        reference_split="train",
+        fakes=50_000,
+        labels="balanced",
+        weights="ema",
+        extractor=None,
+        metrics=METRICS,
+    ),
+)
