@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,12 @@ from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.features import FeatureBank
-from ganeval.metrics.base import Metric, Value
+from ganeval.metrics.base import METRICS, Metric, Value
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
 from ganeval.scorecard import OK, Score, ScoreCard
 from ganeval.sources import Images, Source, open_source
-from ganeval.uncertainty import jackknife
+from ganeval.uncertainty import Measured, measure
 
 Talk = Callable[[str, int, int], None]
 """Called with what is being done, how many images are done, and of how many."""
@@ -48,7 +49,8 @@ def score(
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
-    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
+    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all of the protocol by default); one that the protocol does not
+    have is computed with its own default parameters and marked ``extra``. ``dataset`` says what a folder of images is held
     against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
     images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
     fails on the numbers themselves becomes a status.
@@ -61,7 +63,7 @@ def score(
     network = _extractor(rules, held_against, extractor).to(where)
     _require_enough(images, wanted)
     banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None))
-    scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
+    scores = _compute(wanted, banks, network, held_against, rules)
     counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
     return ScoreCard(
         dataset=held_against.name,
@@ -97,12 +99,16 @@ def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> Feat
 
 
 def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
-    """The metrics that give the wanted keys, each with the values to keep."""
-    known = {value.key: value for metric in protocol.metrics for value in metric.values}
+    """The metrics that give the wanted keys, each with the values to keep: the protocol's, then those asked for beside it."""
+    own = {metric.name for metric in protocol.metrics}
+    others = [metric for name, metric in METRICS if name not in own] if keys else []
+    known = {value.key for metric in (*protocol.metrics, *others) for value in metric.values}
     for key in keys or ():
         if key not in known:
-            raise unknown("metric", key, known, f" (of protocol {protocol.name}; see 'ganeval ls metrics')")
-    wanted = {metric: [v for v in metric.values if keys is None or v.key in keys] for metric in protocol.metrics}
+            raise unknown("metric", key, known, " (see 'ganeval ls metrics')")
+    wanted = {
+        metric: [v for v in metric.values if keys is None or v.key in keys] for metric in (*protocol.metrics, *others)
+    }  # fmt: skip
     return {metric: values for metric, values in wanted.items() if values}
 
 
@@ -139,50 +145,46 @@ def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extr
 
 
 def _compute(
-    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol
 ) -> tuple[Score, ...]:
     return tuple(
-        score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, groups)
+        score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, rules)
     )
 
 
 def _scores(
-    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol
 ) -> list[Score]:
-    """The scores of one metric: its values, their standard errors, and the same of held-out real images."""
-    status, found, errors = OK, {}, {}
+    """The scores of one metric: its values, their uncertainty, and the same of held-out real images."""
+    status, found = OK, {}
     try:
         _require_same_classes(metric, extractor, dataset)
-        computed = _finite(metric.compute(banks.fake, banks.reference))
-        found, errors = computed, _finite(jackknife(metric, banks.fake, banks.reference, groups))
+        found = measure(metric, banks.fake, banks.reference, rules.jackknife_groups)
     except MetricError as error:
         status = f"failed: {error}"
     floor = _floor(metric, banks) if found else {}
-    return [
-        Score(
-            key=value.key, column=value.column(extractor.name), value=found.get(value.key), std_error=errors.get(value.key),
-            floor=floor.get(value.key), better=value.better, unit=value.unit, status=status,
-        )
-        for value in values
-        if value.key in found or status != OK
-    ]  # fmt: skip
+    extra = None if metric in rules.metrics else {"metric": metric.name, **dataclasses.asdict(metric)}  # type: ignore[call-overload]
 
+    def score_of(value: Value) -> Score:
+        measured = found.get(value.key, Measured(None, None, None))
+        return Score(
+            key=value.key, column=value.column(extractor.name), value=measured.value, std_error=measured.std_error,
+            floor=floor.get(value.key), better=value.better, unit=value.unit, status=status, interval=measured.interval,
+            extra=extra,
+        )  # fmt: skip
 
-def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    for key, value in values.items():
-        if not math.isfinite(value):
-            raise MetricError(f"{key} or its standard error came out as {value}")
-    return dict(values)
+    return [score_of(value) for value in values if value.key in found or status != OK]
 
 
 def _floor(metric: Metric, banks: Banks) -> dict[str, float]:
-    """The metric of held-out real images; nothing where they are too few for it."""
+    """The metric of held-out real images; nothing where they are too few for it, or a number is not finite."""
     if banks.floor is None:
         return {}
     try:
-        return _finite(metric.compute(banks.floor, banks.reference))
+        values = metric.compute(banks.floor, banks.reference)
     except MetricError:
         return {}
+    return dict(values) if all(math.isfinite(value) for value in values.values()) else {}
 
 
 def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset) -> None:
