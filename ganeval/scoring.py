@@ -19,9 +19,11 @@ from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import METRICS, Metric, Value
+from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
+from ganeval.per_class import per_class as per_class_table
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
-from ganeval.scorecard import OK, Score, ScoreCard
+from ganeval.scorecard import OK, ClassScores, Score, ScoreCard
 from ganeval.sources import Images, Source, open_source
 from ganeval.uncertainty import Measured, measure
 
@@ -45,15 +47,15 @@ class Banks:
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None,
+    talk: Talk | None = None, per_class: bool = False,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
     ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all of the protocol by default); one that the protocol does not
     have is computed with its own default parameters and marked ``extra``. ``dataset`` says what a folder of images is held
     against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
-    images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
-    fails on the numbers themselves becomes a status.
+    images: the card then says so and is not ranked. ``per_class`` adds the table of the classes. Raises ``UserError`` for what
+    cannot be scored; a metric that fails on the numbers themselves becomes a status.
     """
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
@@ -79,6 +81,7 @@ def score(
         deviations=tuple(images.deviations(rules)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
+        per_class=_per_class(banks, network, held_against, rules) if per_class else (),
     )
 
 
@@ -185,6 +188,18 @@ def _floor(metric: Metric, banks: Banks) -> dict[str, float]:
     except MetricError:
         return {}
     return dict(values) if all(math.isfinite(value) for value in values.values()) else {}
+
+
+def _per_class(banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol) -> tuple[ClassScores, ...]:
+    """The table of the classes; precision and recall with the protocol's neighbours."""
+    balls = next((metric for metric in rules.metrics if isinstance(metric, PrecisionRecallDensityCoverage)), None)
+    same = extractor.classes == dataset.classes
+    try:
+        return per_class_table(
+            banks.fake, banks.reference, dataset.classes, same_classes=same, balls=balls or PrecisionRecallDensityCoverage()
+        )
+    except MetricError as error:
+        raise UserError(f"no table of the classes: {error}") from error
 
 
 def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset) -> None:
