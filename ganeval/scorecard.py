@@ -9,7 +9,21 @@ from typing import Any, Literal
 from ganeval.errors import UserError
 
 OK = "ok"
-FORMAT = 1
+FORMAT = 2
+"""2 added each score's ``interval`` and ``extra``, and ``per_class``. Cards of format 1 are read: they lack these."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From ``low`` to ``high``: what covers, for the fraction ``level`` of all sets of generated samples, the value's mean over
+    such sets. ``method`` is ``jackknife`` (Student's t), ``jackknife and own draws`` (the error of a metric's random draws or
+    fit added), or ``wilson`` (binomial).
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
 
 
 @dataclass(frozen=True)
@@ -17,8 +31,9 @@ class Score:
     """One value of a card.
 
     ``column`` is its name in tables (``FD-digits-cnn``); ``value`` is ``None`` where ``status`` is ``failed: reason``;
-    ``std_error`` is the jackknife standard error over the generated samples, ``None`` where it cannot be had; ``floor`` is the
-    same metric of held-out real images, ``None`` where the dataset has none.
+    ``std_error`` is the standard error over the generated samples and ``interval`` what follows from it, ``None`` where they
+    cannot be had; ``floor`` is the same metric of held-out real images, ``None`` where the dataset has none. ``extra`` is
+    ``None`` for a value of the protocol; for another that was asked for it holds the metric's name and parameters.
     """
 
     key: str
@@ -29,6 +44,30 @@ class Score:
     better: Literal["lower", "higher"]
     unit: str
     status: str = OK
+    interval: Interval | None = None
+    extra: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class of the dataset: its ``index`` and ``name``, how many generated (``fakes``) and real (``reals``) images of it.
+
+    ``ifid`` is the Fréchet distance of the two, ``precision`` and ``recall`` of the two by nearest neighbours, ``top1`` and
+    ``top5`` the accuracies on the generated ones; ``confused_with`` is the class that the classifier sees instead most often,
+    in the fraction ``confused`` of them. ``None`` is what cannot be had: too few images, or another classifier's classes.
+    """
+
+    index: int
+    name: str
+    fakes: int
+    reals: int
+    ifid: float | None
+    top1: float | None
+    top5: float | None
+    precision: float | None
+    recall: float | None
+    confused_with: str | None
+    confused: float | None
 
 
 @dataclass(frozen=True)
@@ -37,7 +76,8 @@ class ScoreCard:
 
     ``reference_sha256`` is the content of the real images at ``resolution``; ``seed`` is ``None`` where nothing was generated.
     ``deviations`` lists where the protocol was not followed to the letter (another number of images): such a card is
-    never ranked. ``source``, ``extractor`` and ``environment`` are plain JSON.
+    never ranked. ``source``, ``extractor`` and ``environment`` are plain JSON. ``per_class`` has one entry per class, in
+    their order, where it was asked for.
     """
 
     dataset: str
@@ -53,6 +93,7 @@ class ScoreCard:
     deviations: tuple[str, ...]
     environment: dict[str, str]
     seconds: float
+    per_class: tuple[ClassScores, ...] = ()
 
     @property
     def failed(self) -> list[Score]:
@@ -71,13 +112,13 @@ class ScoreCard:
 
     @classmethod
     def from_json(cls, content: Any) -> ScoreCard:
-        """The card :meth:`to_json` wrote; raises ``UserError`` for anything else."""
+        """The card :meth:`to_json` of this format or the one before wrote; raises ``UserError`` for anything else."""
         from ganeval.recipes.schema import from_json
 
-        if not isinstance(content, dict) or (content.get("kind"), content.get("format")) != ("scorecard", FORMAT):
+        if not isinstance(content, dict) or content.get("kind") != "scorecard" or content.get("format") not in (1, FORMAT):
             raise UserError("not a score card written by 'ganeval score --out'")
-        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations")):
-            raise UserError("not a valid scorecard: scores and deviations are lists")
+        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations", "per_class")):
+            raise UserError("not a valid scorecard: scores, deviations and per_class are lists")
         return from_json(cls, {name: value for name, value in content.items() if name not in ("kind", "format")})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.features import FeatureBank
-from ganeval.metrics.base import Metric, Value
+from ganeval.metrics.base import METRICS, Metric, Value
+from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
+from ganeval.per_class import per_class as per_class_table
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
-from ganeval.scorecard import OK, Score, ScoreCard
+from ganeval.scorecard import OK, ClassScores, Score, ScoreCard
 from ganeval.sources import Images, Samples, Source, open_source
-from ganeval.uncertainty import jackknife
+from ganeval.uncertainty import Measured, measure
 
 Talk = Callable[[str, int, int], None]
 """Called with what is being done, how many images are done, and of how many."""
@@ -47,15 +49,16 @@ class Banks:
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None, statistics: Statistics | None = None, truncation: float | None = None,
+    talk: Talk | None = None, statistics: Statistics | None = None, truncation: float | None = None, per_class: bool = False,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
-    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
+    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all of the protocol by default); one that the protocol does not
+    have is computed with its own default parameters and marked ``extra``. ``dataset`` says what a folder of images is held
     against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num``, ``statistics`` and ``truncation`` replace
     the protocol's number of images, BatchNorm statistics and bound of |z|, and ``extractor`` the network it names: the card
-    then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
-    fails on the numbers themselves becomes a status.
+    then says so and is not ranked. ``per_class`` adds the table of the classes. Raises ``UserError`` for what cannot be
+    scored; a metric that fails on the numbers themselves becomes a status.
     """
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
@@ -69,7 +72,7 @@ def score(
     network = _extractor(rules, held_against, extractor).to(where)
     _require_enough(images, wanted)
     banks = _banks(images, held_against, here, network, talk or (lambda what, done, total: None))
-    scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
+    scores = _compute(wanted, banks, network, held_against, rules)
     counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
     return ScoreCard(
         dataset=held_against.name,
@@ -85,6 +88,7 @@ def score(
         deviations=(*images.deviations(here), *_deviations(rules, changed, banks, network)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
+        per_class=_per_class(banks, network, held_against, rules) if per_class else (),
     )
 
 
@@ -122,12 +126,16 @@ def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> Feat
 
 
 def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
-    """The metrics that give the wanted keys, each with the values to keep."""
-    known = {value.key: value for metric in protocol.metrics for value in metric.values}
+    """The metrics that give the wanted keys, each with the values to keep: the protocol's, then those asked for beside it."""
+    own = {metric.name for metric in protocol.metrics}
+    others = [metric for name, metric in METRICS if name not in own] if keys else []
+    known = {value.key for metric in (*protocol.metrics, *others) for value in metric.values}
     for key in keys or ():
         if key not in known:
-            raise unknown("metric", key, known, f" (of protocol {protocol.name}; see 'ganeval ls metrics')")
-    wanted = {metric: [v for v in metric.values if keys is None or v.key in keys] for metric in protocol.metrics}
+            raise unknown("metric", key, known, " (see 'ganeval ls metrics')")
+    wanted = {
+        metric: [v for v in metric.values if keys is None or v.key in keys] for metric in (*protocol.metrics, *others)
+    }  # fmt: skip
     return {metric: values for metric, values in wanted.items() if values}
 
 
@@ -172,50 +180,58 @@ def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
 
 
 def _compute(
-    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol
 ) -> tuple[Score, ...]:
     return tuple(
-        score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, groups)
+        score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, rules)
     )
 
 
 def _scores(
-    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol
 ) -> list[Score]:
-    """The scores of one metric: its values, their standard errors, and the same of held-out real images."""
-    status, found, errors = OK, {}, {}
+    """The scores of one metric: its values, their uncertainty, and the same of held-out real images."""
+    status, found = OK, {}
     try:
         _require_same_classes(metric, extractor, dataset)
-        computed = _finite(metric.compute(banks.fake, banks.reference))
-        found, errors = computed, _finite(jackknife(metric, banks.fake, banks.reference, groups))
+        found = measure(metric, banks.fake, banks.reference, rules.jackknife_groups)
     except MetricError as error:
         status = f"failed: {error}"
     floor = _floor(metric, banks) if found else {}
-    return [
-        Score(
-            key=value.key, column=value.column(extractor.name), value=found.get(value.key), std_error=errors.get(value.key),
-            floor=floor.get(value.key), better=value.better, unit=value.unit, status=status,
-        )
-        for value in values
-        if value.key in found or status != OK
-    ]  # fmt: skip
+    extra = None if metric in rules.metrics else {"metric": metric.name, **dataclasses.asdict(metric)}  # type: ignore[call-overload]
 
+    def score_of(value: Value) -> Score:
+        measured = found.get(value.key, Measured(None, None, None))
+        return Score(
+            key=value.key, column=value.column(extractor.name), value=measured.value, std_error=measured.std_error,
+            floor=floor.get(value.key), better=value.better, unit=value.unit, status=status, interval=measured.interval,
+            extra=extra,
+        )  # fmt: skip
 
-def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    for key, value in values.items():
-        if not math.isfinite(value):
-            raise MetricError(f"{key} or its standard error came out as {value}")
-    return dict(values)
+    return [score_of(value) for value in values if value.key in found or status != OK]
 
 
 def _floor(metric: Metric, banks: Banks) -> dict[str, float]:
-    """The metric of held-out real images; nothing where they are too few for it."""
+    """The metric of held-out real images; nothing where they are too few for it, or a number is not finite."""
     if banks.floor is None:
         return {}
     try:
-        return _finite(metric.compute(banks.floor, banks.reference))
+        values = metric.compute(banks.floor, banks.reference)
     except MetricError:
         return {}
+    return dict(values) if all(math.isfinite(value) for value in values.values()) else {}
+
+
+def _per_class(banks: Banks, extractor: Extractor, dataset: Dataset, rules: Protocol) -> tuple[ClassScores, ...]:
+    """The table of the classes; precision and recall with the protocol's neighbours."""
+    balls = next((metric for metric in rules.metrics if isinstance(metric, PrecisionRecallDensityCoverage)), None)
+    same = extractor.classes == dataset.classes
+    try:
+        return per_class_table(
+            banks.fake, banks.reference, dataset.classes, same_classes=same, balls=balls or PrecisionRecallDensityCoverage()
+        )
+    except MetricError as error:
+        raise UserError(f"no table of the classes: {error}") from error
 
 
 def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganeval.errors import UserError
-from ganeval.scorecard import OK, ScoreCard, rounded
+from ganeval.scorecard import OK, Interval, ScoreCard, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,19 +26,24 @@ if TYPE_CHECKING:
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 
+# The card's table has 80 columns without the units.
+ROOM_FOR_UNITS = 106
+
 
 def show_card(card: ScoreCard) -> None:
-    """Print a score card as a table: values with their standard errors, the floor beside them, below it what failed, and how."""
+    """Print a score card as a table: values with standard errors and intervals, the floor beside them, below it what failed."""
     console = _stdout()
+    with_units = console.width >= ROOM_FOR_UNITS
     table = _table()
     table.add_column("metric", no_wrap=True)
-    for heading in ("value", "± s.e.", "held-out\nreal"):
+    for heading in ("value", "± s.e.", "95 % interval", "held-out\nreal"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("unit")
+    if with_units:
+        table.add_column("unit", no_wrap=True)
     for score in card.scores:
         value = _number(score.value) if score.status == OK else Text("failed", style="bold red")
-        numbers = (value, _number(score.std_error, 2), _number(score.floor, 3))
-        table.add_row(f"{score.column} {ARROWS[score.better]}", *numbers, score.unit)
+        numbers = (value, _number(score.std_error, 2), _range(score.interval), _number(score.floor, 3))
+        table.add_row(f"{score.column} {ARROWS[score.better]}", *numbers, *([score.unit] if with_units else []))
     console.print(f"{_source_name(card)} on {card.dataset}", style="bold")
     console.print(table)
     for score in card.failed:
@@ -57,9 +63,11 @@ def _conditions(card: ScoreCard) -> list[str]:
     accuracy = card.extractor["record"].get("test_accuracy")
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
     seed = "" if card.seed is None else f", seed {card.seed}"
+    extra = [score.column for score in card.scores if score.extra is not None]
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
         f"{counts['fake']:,} images against {counts['reference']:,} real; held out: {counts['floor']:,}; {card.seconds:.1f} s",
+        *([f"beside the protocol, with their own default parameters: {', '.join(extra)}"] if extra else []),
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]
 
@@ -223,6 +231,15 @@ def _extractors() -> Iterator[tuple[str, str]]:
 
 def _number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else rounded(value, digits)
+
+
+def _range(interval: Interval | None) -> str:
+    """Both ends with as many decimals as two significant digits of the interval's length have."""
+    if interval is None:
+        return ""
+    length = interval.high - interval.low
+    decimals = 4 if length == 0 else min(max(1 - math.floor(math.log10(length)), 0), 8)
+    return f"{interval.low:.{decimals}f} … {interval.high:.{decimals}f}"
 
 
 def _table() -> Table:

@@ -1,24 +1,82 @@
-"""How far a score may move with other samples of the same generator: the delete-a-group jackknife.
+"""How far a score may move with other samples of the same generator: standard errors and 95 % intervals.
 
-Efron & Stein, The jackknife estimate of variance, Annals of Statistics 9, 1981; for deleted groups Shao & Wu, A general theory
-for jackknife variance estimation, Annals of Statistics 17, 1989. Not the bootstrap: drawing with replacement repeats samples,
-and a repeated sample is its own nearest neighbour, so the balls of precision, recall, density and coverage shrink to nothing.
+Most values by the delete-a-group jackknife: Efron & Stein, The jackknife estimate of variance, Annals of Statistics 9, 1981;
+for deleted groups Shao & Wu, A general theory for jackknife variance estimation, Annals of Statistics 17, 1989. Not the
+bootstrap: drawing with replacement repeats samples, and a repeated sample is its own nearest neighbour, so the balls of
+precision, recall, density and coverage shrink to nothing. Fractions of the generated samples are binomial: Wilson, Probable
+inference, the law of succession, and statistical inference, JASA 22, 1927.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.special import stdtrit
+from scipy.stats import binomtest
 
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank
-from ganeval.metrics.base import Metric
+from ganeval.features import FeatureBank, Int64
+from ganeval.metrics.base import Metric, Replicates, Value
+from ganeval.scorecard import Interval
 
 # Fixes which samples form a group, so that a score's error is as reproducible as the score.
 SEED = 2020
 
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value, its standard error, and the interval at the level 95 % for the value's mean over sets of generated samples.
+
+    ``std_error`` and ``interval`` are ``None`` where they cannot be had: fewer samples than groups, or the metric fails or
+    lacks the value without one of the groups. ``value`` is ``None`` only where there is none at all.
+    """
+
+    value: float | None
+    std_error: float | None
+    interval: Interval | None
+
+
+def measure(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, groups: int = 10) -> dict[str, Measured]:
+    """Each value of ``metric`` with its uncertainty over the generated samples; the reference is held fixed.
+
+    Fractions of the samples (``Value.proportion``) have Wilson's interval and the binomial standard error (sqrt p (1 - p) / N): a
+    jackknife would find none in a fraction of 0 or 1. Everything else has the jackknife's standard error and Student's t
+    with G - 1 degrees of freedom; where a metric draws at random or extrapolates by a fit, the error of that is added in
+    quadrature. Raises :class:`MetricError` where the metric fails on all samples or a number is not finite.
+    """
+    kinds = {value.key: value for value in metric.values}
+    if all(value.proportion for value in metric.values) or len(fake) < groups:
+        replicates = Replicates(metric.compute(fake, reference))
+    else:
+        replicates = metric.replicate(fake, reference, groups_of(len(fake), groups))
+    for key, value in replicates.values.items():
+        _require_finite(key, value)
+    errors = _jackknife_errors(replicates.without)
+    return {key: _measured(value, kinds[key], replicates, errors, len(fake)) for key, value in replicates.values.items()}
+
+
+def _measured(value: float, kind: Value, replicates: Replicates, errors: Mapping[str, float], count: int) -> Measured:
+    if kind.proportion:
+        wilson = binomtest(round(value * count), count).proportion_ci(LEVEL, method="wilson")
+        interval = Interval(float(wilson.low), float(wilson.high), LEVEL, "wilson")
+        return Measured(value, math.sqrt(value * (1 - value) / count), interval)
+    if kind.key not in errors:
+        return Measured(value, None, None)
+    own = replicates.own_errors.get(kind.key)
+    error = errors[kind.key] if own is None else math.hypot(errors[kind.key], own)
+    _require_finite(kind.key, error)
+    half = float(stdtrit(len(replicates.without) - 1, 0.5 + LEVEL / 2)) * error
+    low, high = max(value - half, min(value, kind.bounds[0])), min(value + half, max(value, kind.bounds[1]))
+    return Measured(value, error, Interval(low, high, LEVEL, "jackknife" if own is None else "jackknife and own draws"))
+
 
 def jackknife(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, groups: int = 10) -> dict[str, float]:
-    """The standard error of each value of ``metric`` over the generated samples, in the value's unit.
+    """The jackknife standard error of each value of ``metric`` over the generated samples, in the value's unit.
 
     With theta_g the value without group g of G, se^2 = (G - 1) / G * sum (theta_g - mean theta)^2. The reference is held fixed.
     Groups are random, of sizes that differ by at most one, and always the same for the same number of samples. A key is absent
@@ -28,15 +86,25 @@ def jackknife(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, 
         raise ValueError(f"a jackknife needs at least 2 groups, got {groups}")
     if len(fake) < groups:
         return {}
-    group = np.random.RandomState(SEED).permutation(len(fake)) % groups
-    try:
-        values = [metric.compute(fake.take(group != g), reference) for g in range(groups)]
-    except MetricError:
-        return {}
-    keys = [key for key in values[0] if all(key in value for value in values)]
-    return {key: _standard_error([value[key] for value in values]) for key in keys}
+    return _jackknife_errors(metric.replicate(fake, reference, groups_of(len(fake), groups)).without)
+
+
+def groups_of(count: int, groups: int) -> Int64:
+    """(N,) which of ``groups`` random groups each of ``count`` samples belongs to."""
+    group: Int64 = np.random.RandomState(SEED).permutation(count) % groups
+    return group
+
+
+def _jackknife_errors(without: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    keys = [key for key in without[0] if all(key in values for values in without)] if without else []
+    return {key: _standard_error([values[key] for values in without]) for key in keys}
 
 
 def _standard_error(thetas: list[float]) -> float:
     deviations = np.asarray(thetas, dtype=np.float64) - np.mean(thetas)
     return float(np.sqrt((len(thetas) - 1) / len(thetas) * np.square(deviations).sum()))
+
+
+def _require_finite(key: str, number: float) -> None:
+    if not math.isfinite(number):
+        raise MetricError(f"{key} or its standard error came out as {number}")

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 
 from ganeval.leaderboard.table import add
-from ganeval.scorecard import Score, ScoreCard
+from ganeval.scorecard import Interval, Score, ScoreCard
 from ganeval.scoring import score
 from ganeval.terminal import show_card
 
@@ -29,10 +29,11 @@ def card(tiny_run: Path) -> ScoreCard:
     """A card with values of every length under long names."""
     real = score(tiny_run, num=20, metrics=["fid"])
     numbers = ((143.2, 0.7501, 0.114), (-0.0002236, 0.000384, -0.02331), (9.825, 0.02265, 9.825), (0.0001521, 0.00082, 0.000152))
-    scores = [
-        Score(key, f"{name}-digits-cnn", *numbers[i % 4], better, unit)  # type: ignore[arg-type]
-        for i, (key, (name, better, unit)) in enumerate(METRICS.items())
-    ]
+    scores = []
+    for i, (key, (name, better, unit)) in enumerate(METRICS.items()):
+        value, error, floor = numbers[i % 4]
+        interval = Interval(value - 2.26 * error, value + 2.26 * error, 0.95, "jackknife")
+        scores.append(Score(key, f"{name}-digits-cnn", value, error, floor, better, unit, interval=interval))  # type: ignore[arg-type]
     return replace(real, scores=tuple(scores), counts={"fake": 5000, "reference": 1297, "floor": 500}, deviations=())
 
 
@@ -57,26 +58,44 @@ def test_a_card_fits_80_columns_with_one_line_per_metric(card: ScoreCard, capsys
     lines = shown(card, capsys)
     assert lines[0] == "reacgan, step 2 on digits"
     assert lines[1].split() == ["held-out"]
-    assert lines[2].split() == ["metric", "value", "±", "s.e.", "real", "unit"]
+    assert lines[2].split() == ["metric", "value", "±", "s.e.", "95", "%", "interval", "real"]
     assert max(map(len, lines[:10])) <= 80
     assert [line.split("  ")[0] for line in lines[4:10]] == [
         "FD-digits-cnn ↓", "KD-digits-cnn ↓", "IS-digits-cnn ↑", "AM entropy-digits-cnn ↓", "Precision-digits-cnn ↑",
         "Top-1-digits-cnn ↑",
     ]  # fmt: skip
-    assert lines[4].split() == ["FD-digits-cnn", "↓", "143.2", "0.75", "0.114", "squared", "feature", "distance"]
+    assert lines[4].split() == ["FD-digits-cnn", "↓", "143.2", "0.75", "141.5", "…", "144.9", "0.114"]
+    assert lines[5].split()[2:] == ["-0.0002236", "0.00038", "-0.0011", "…", "0.0006", "-0.0233"]
     assert lines[10].startswith("protocol small-v1 ")
     assert ", seed 0; extractor digits-cnn (test accuracy 9" in lines[10]
     assert lines[11].startswith("5,000 images against 1,297 real; held out: 500; ")
     assert len(lines) == 12
 
 
+@pytest.mark.usefixtures("terminal")
 def test_a_failure_is_said_below_the_table_and_nowhere_a_number(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:
     reason = "failed: the classes of [bold]x[/bold] are not those of [digits]"
-    failed = replace(card.scores[-1], value=None, std_error=None, floor=None, status=reason)
+    failed = replace(card.scores[-1], value=None, std_error=None, floor=None, interval=None, status=reason)
     lines = shown(replace(card, scores=(card.scores[0], failed), deviations=("20 images instead of 5,000",)), capsys)
-    assert lines[5].split() == ["Top-1-digits-cnn", "↑", "failed", "fraction"]
+    assert lines[5].split() == ["Top-1-digits-cnn", "↑", "failed"]
     assert lines[6] == f"Top-1-digits-cnn {reason}"
     assert lines[-1] == "not ranked: 20 images instead of 5,000"
+
+
+def test_units_stand_where_there_is_room(
+    card: ScoreCard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "106")
+    lines = shown(card, capsys)
+    assert lines[2].split()[-1] == "unit"
+    assert lines[4].split()[-3:] == ["squared", "feature", "distance"]
+    assert 80 < max(map(len, lines[:10])) <= 106
+
+
+def test_what_is_beside_the_protocol_is_said(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:
+    extra = replace(card.scores[0], extra={"metric": "frechet"})
+    lines = shown(replace(card, scores=(extra, *card.scores[1:])), capsys)
+    assert lines[-1] == "beside the protocol, with their own default parameters: FD-digits-cnn"
 
 
 def test_names_appear_as_they_are(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:

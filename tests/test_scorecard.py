@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ganeval.checkpoints import canonical_json
 from ganeval.errors import UserError
-from ganeval.scorecard import OK, Score, ScoreCard, rounded
+from ganeval.scorecard import OK, ClassScores, Interval, Score, ScoreCard, rounded
 
 CARD = ScoreCard(
     dataset="digits",
@@ -33,18 +33,47 @@ CARD = ScoreCard(
     seconds=1.0,
 )
 
-finite = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN: dict[str, Any] = json.loads(canonical_json(CARD.to_json()))
+"""The card as it is read from a file."""
+
+number = st.floats(allow_nan=False, allow_infinity=False)
+finite = st.none() | number
+intervals = st.none() | st.builds(Interval, number, number, number, st.text())
+extras = st.none() | st.fixed_dictionaries({"metric": st.text(), "points": st.integers()})
 scores = st.builds(
-    Score, st.text(), st.text(), finite, finite, finite, st.sampled_from(["lower", "higher"]), st.text(), st.text()
+    Score, st.text(), st.text(), finite, finite, finite, st.sampled_from(["lower", "higher"]), st.text(), st.text(), intervals,
+    extras,
+)  # fmt: skip
+classes = st.builds(
+    ClassScores, st.integers(), st.text(), st.integers(), st.integers(), *[finite] * 5, st.none() | st.text(), finite
 )  # fmt: skip
 
 
-@given(st.lists(scores).map(tuple), st.none() | st.integers(0), st.lists(st.text()).map(tuple))
-def test_there_and_back(found: tuple[Score, ...], seed: int | None, deviations: tuple[str, ...]) -> None:
-    card = ScoreCard(**{**vars(CARD), "scores": found, "seed": seed, "deviations": deviations})
+@given(
+    st.lists(scores).map(tuple),
+    st.none() | st.integers(0),
+    st.lists(st.text()).map(tuple),
+    st.lists(classes, max_size=3).map(tuple),
+)
+def test_there_and_back(
+    found: tuple[Score, ...], seed: int | None, deviations: tuple[str, ...], per_class: tuple[ClassScores, ...]
+) -> None:
+    card = ScoreCard(**{**vars(CARD), "scores": found, "seed": seed, "deviations": deviations, "per_class": per_class})
     text = canonical_json(card.to_json())
     assert ScoreCard.from_json(json.loads(text)) == card
     assert canonical_json(ScoreCard.from_json(json.loads(text)).to_json()) == text
+
+
+def test_the_plain_card_is_a_card() -> None:
+    assert ScoreCard.from_json(PLAIN) == CARD
+
+
+def test_a_card_of_the_first_format_is_read() -> None:
+    old = {key: item for key, item in PLAIN.items() if key != "per_class"} | {"format": 1}
+    old["scores"] = [{key: item for key, item in score.items() if key not in ("interval", "extra")} for score in old["scores"]]
+    assert ScoreCard.from_json(old) == CARD
+    assert ScoreCard.from_json(old).to_json()["format"] == 2
+    assert {(score.interval, score.extra) for score in ScoreCard.from_json(old).scores} == {(None, None)}
 
 
 def test_failed_scores_are_null_in_json_and_listed() -> None:
@@ -62,7 +91,7 @@ def test_a_score_is_found_by_its_key_and_by_its_column() -> None:
 @pytest.mark.parametrize(
     "content",
     [None, [], "scorecard", 3, {}, {"kind": "scorecard"}, {"kind": "gan", "format": 1}, {"scores": []},
-     {**CARD.to_json(), "kind": "features"}, {**CARD.to_json(), "format": 2}],
+     {**PLAIN, "kind": "features"}, {**PLAIN, "format": 3}],
 )  # fmt: skip
 def test_foreign_json_is_refused(content: Any) -> None:
     with pytest.raises(UserError, match="not a"):
@@ -72,18 +101,18 @@ def test_foreign_json_is_refused(content: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"seed": "0"}, {"scores": {}}, {"scores": [{"key": "fid"}]}, {"counts": {"fake": "many"}}, {"deviations": "none"},
-     {"resolution": 16.5}, {"extra": 1}, {"scores": [{**CARD.to_json()["scores"][0], "better": "sideways"}]}],
+     {"resolution": 16.5}, {"extra": 1}, {"scores": [{**PLAIN["scores"][0], "better": "sideways"}]}],
 )  # fmt: skip
 def test_a_card_with_something_wrong_in_it_is_refused_in_one_line(change: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="not a valid scorecard: ") as caught:
-        ScoreCard.from_json({**CARD.to_json(), **change})
+        ScoreCard.from_json({**PLAIN, **change})
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", sorted(set(CARD.to_json()) - {"kind", "format"}))
+@pytest.mark.parametrize("field", sorted(set(PLAIN) - {"kind", "format", "per_class"}))
 def test_a_card_with_something_missing_is_refused(field: str) -> None:
     with pytest.raises(UserError, match="not a valid scorecard: "):
-        ScoreCard.from_json({name: value for name, value in CARD.to_json().items() if name != field})
+        ScoreCard.from_json({name: value for name, value in PLAIN.items() if name != field})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import Metric, Need, Value
+from ganeval.metrics.frechet_infinity import FrechetInfinity
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.sampling import generate, load_generator
 from ganeval.scorecard import OK, ScoreCard
@@ -73,6 +74,36 @@ def test_every_value_of_the_protocol_with_its_error_and_its_floor(card: ScoreCar
         assert each.column.endswith("-digits-cnn")
     assert {each.column for each in card.scores}.isdisjoint({"FID", "KID", "FID-digits-cnn"})
     assert [card[key].column for key in ("fid", "kid", "is")] == ["FD-digits-cnn", "KD-digits-cnn", "IS-digits-cnn"]
+
+
+def test_every_value_lies_in_its_interval(card: ScoreCard) -> None:
+    for each in card.scores:
+        assert each.interval is not None
+        assert each.interval.low <= each.value <= each.interval.high
+        assert each.interval.level == 0.95
+        assert each.extra is None
+    methods = {each.key: each.interval.method for each in card.scores}
+    assert {key for key, method in methods.items() if method == "wilson"} == {"precision", "top1", "top5"}
+    assert methods["kid"] == "jackknife"
+
+
+def test_metrics_beside_the_protocol_are_marked_and_change_nothing(card: ScoreCard, tiny_run: Path) -> None:
+    extra = score(tiny_run, num=COUNT, metrics=["fid_inf", "ifid", "fid"])
+    assert [each.key for each in extra.scores] == ["fid", "fid_inf", "ifid"]
+    assert extra["fid"] == card["fid"]
+    assert extra.protocol_sha256 == card.protocol_sha256
+    assert extra["fid_inf"].extra == {"metric": "frechet_infinity", "points": 15, "seed": 2020}
+    assert extra["ifid"].extra == {"metric": "intra_frechet"}
+    assert extra["fid_inf"].column == "FD-inf-digits-cnn"
+    assert extra["ifid"].value > extra["fid"].value
+    assert all(each.floor is not None and each.interval is not None for each in extra.scores)
+
+
+def test_a_protocols_own_parameters_come_before_the_default_ones(tiny_run: Path, small_protocol: Callable[..., Protocol]) -> None:
+    small_protocol(fakes=60, metrics=(FrechetInfinity(points=5),))
+    card = score(tiny_run, protocol="for-a-test", metrics=["fid_inf", "fid"])
+    assert [(each.key, each.extra) for each in card.scores] == [("fid_inf", None), ("fid", {"metric": "frechet"})]
+    assert score(tiny_run, protocol="for-a-test").scores == (card["fid_inf"],)
 
 
 def test_an_untrained_generator_is_far_from_the_floor(card: ScoreCard) -> None:

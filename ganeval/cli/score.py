@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganeval.cli.options import DEVICE, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
+
+if TYPE_CHECKING:
+    from ganeval.scorecard import ScoreCard
 
 
 @click.command(short_help="Score a checkpoint, a run or a folder of images.")
@@ -24,10 +28,17 @@ from ganeval.errors import UserError
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
+@click.option(
+    "--per-class",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Also write a table of the classes as CSV; - prints it in place of the card.",
+)
 @DEVICE
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
-    statistics: str | None, truncation: float | None, as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
+    statistics: str | None, truncation: float | None, as_json: bool, out: Path | None, leaderboard: Path | None,
+    per_class: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
 
@@ -45,8 +56,12 @@ def score(
     from ganeval.scoring import score as run_scoring
     from ganeval.terminal import extraction_progress, show_card
 
-    if out:
-        require_writable(out)
+    printed = str(per_class) == "-"
+    if printed and as_json:
+        raise UserError("--json and --per-class - both print to stdout: give --per-class a file, the card holds the table too")
+    for path in (out, None if printed else per_class):
+        if path:
+            require_writable(path)
     if leaderboard:
         require_folder(leaderboard)
     keys = _keys(metrics) if metrics is not None else None
@@ -54,17 +69,35 @@ def score(
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
             talk=talk, statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
+            per_class=per_class is not None,
         )  # fmt: skip
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)
-    else:
+    elif not printed:
         show_card(card)
     if out:
         write_text(out, canonical_json(card.to_json()))
     if leaderboard:
         path, new = add(leaderboard, card)
         click.echo(f"{'wrote the row to' if new else 'the row is already in'} {path}", err=True)
+    if per_class:
+        _give_classes(card, None if printed else per_class)
     sys.exit(1 if card.failed else 0)
+
+
+def _give_classes(card: ScoreCard, path: Path | None) -> None:
+    """Write the table of the classes to ``path``, or to stdout, and name the worst on stderr."""
+    from ganeval.files import write_text
+    from ganeval.per_class import to_csv, worst
+
+    table = to_csv(card.per_class, card.extractor["name"])
+    if path:
+        write_text(path, table)
+    else:
+        click.echo(table, nl=False)
+    names = worst(card.per_class)
+    if names:
+        click.echo(f"farthest from the real images of their class: {', '.join(names)}", err=True)
 
 
 def _keys(text: str) -> list[str]:

@@ -47,8 +47,8 @@ class Accuracy(Metric):
 
     name: ClassVar[str] = "accuracy"
     values: ClassVar[tuple[Value, ...]] = (
-        Value("top1", "Top-1", "Top-1", "higher", "fraction"),
-        Value("top5", "Top-5", "Top-5", "higher", "fraction"),
+        Value("top1", "Top-1", "Top-1", "higher", "fraction", (0, 1), proportion=True),
+        Value("top5", "Top-5", "Top-5", "higher", "fraction", (0, 1), proportion=True),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"logits", "labels"})
 

@@ -8,6 +8,7 @@ divergence, an unsure classifier in the entropy; the Inception Score cannot tell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -57,9 +58,9 @@ class AMScore(Metric):
 
     name: ClassVar[str] = "am_score"
     values: ClassVar[tuple[Value, ...]] = (
-        Value("am", "AM", "AM", "lower", "nats"),
-        Value("am_entropy", "AM entropy", "AM entropy", "lower", "nats"),
-        Value("am_kl", "AM KL", "AM KL", "lower", "nats"),
+        Value("am", "AM", "AM", "lower", "nats", (0, math.inf)),
+        Value("am_entropy", "AM entropy", "AM entropy", "lower", "nats", (0, math.inf)),
+        Value("am_kl", "AM KL", "AM KL", "lower", "nats", (0, math.inf)),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"reference", "logits"})
 

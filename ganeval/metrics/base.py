@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ganeval.features import FeatureBank
+from ganeval.errors import MetricError
+from ganeval.features import FeatureBank, Int64
 from ganeval.registry import Registry
 
 Need = Literal["reference", "logits", "labels"]
@@ -15,13 +17,20 @@ Need = Literal["reference", "logits", "labels"]
 
 @dataclass(frozen=True)
 class Value:
-    """One number a metric gives: its key, the heading on Inception features and on any other extractor, direction, unit."""
+    """One number a metric gives: its key, the heading on Inception features and on any other extractor, direction, unit.
+
+    ``bounds`` are the least and the largest number it can be; its interval ends there. ``proportion`` says that it is the
+    fraction of generated samples of which something is true, each by itself while the reference is held fixed: its
+    interval is then binomial.
+    """
 
     key: str
     inception_name: str
     other_name: str
     better: Literal["lower", "higher"]
     unit: str
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    proportion: bool = False
 
     def column(self, extractor: str) -> str:
         """The name in tables: ``FID`` on Inception, ``FID-clean`` on the same network under another resize (``inception-clean``),
@@ -31,6 +40,20 @@ class Value:
         if network != "inception" or "@" in variant:
             return f"{self.other_name}-{extractor}"
         return f"{self.inception_name}-{variant}" if variant else self.inception_name
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """``values``, and what their uncertainty follows from.
+
+    ``without`` are the values without each group of generated samples in turn: a jackknife reads how far they lie apart, not
+    where. It is empty where a group's absence leaves too few samples. ``own_errors`` are the standard errors that come from the
+    metric's own random draws or from a fit, per key; values of metrics that draw nothing have none.
+    """
+
+    values: Mapping[str, float]
+    without: tuple[Mapping[str, float], ...] = ()
+    own_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 class Metric(ABC):
@@ -56,8 +79,21 @@ class Metric(ABC):
         Pure; raises ``MetricError`` where the samples do not allow it.
         """
 
+    def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
+        """The values of all samples, and without each group; ``group`` (N,) says which of 0 .. G - 1 a generated sample is in.
 
-FRECHET = Value("fid", "FID", "FD", "lower", "squared feature distance")
+        Metrics override it that can share work between the groups, and must where they draw at random: other draws for
+        each group would pass for a spread of the samples. Raises ``MetricError`` where :meth:`compute` does.
+        """
+        values = self.compute(fake, reference)
+        try:
+            without = tuple(self.compute(fake.take(group != g), reference) for g in range(int(group.max()) + 1))
+        except MetricError:
+            without = ()
+        return Replicates(values, without)
+
+
+FRECHET = Value("fid", "FID", "FD", "lower", "squared feature distance", bounds=(0, math.inf))
 """The value by which leaderboards rank."""
 
 METRICS: Registry[Metric] = Registry("metric", "ganeval.metrics")

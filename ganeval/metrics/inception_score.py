@@ -7,6 +7,7 @@ Salimans et al., NIPS 2016, arXiv 1606.03498. Between 1 and the number of classe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -61,7 +62,7 @@ class InceptionScore(Metric):
     shuffle: bool = later(True)
 
     name: ClassVar[str] = "inception_score"
-    values: ClassVar[tuple[Value, ...]] = (Value("is", "IS", "IS", "higher", "classes"),)
+    values: ClassVar[tuple[Value, ...]] = (Value("is", "IS", "IS", "higher", "classes", (1, math.inf)),)
     needs: ClassVar[frozenset[Need]] = frozenset({"logits"})
 
     @property

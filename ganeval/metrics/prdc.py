@@ -7,6 +7,7 @@ NeurIPS 2019, arXiv 1904.06991. Density and coverage: Naeem et al., ICML 2020, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, get_args
@@ -131,10 +132,10 @@ class PrecisionRecallDensityCoverage(Metric):
 
     name: ClassVar[str] = "prdc"
     values: ClassVar[tuple[Value, ...]] = (
-        Value("precision", "Precision", "Precision", "higher", "fraction"),
-        Value("recall", "Recall", "Recall", "higher", "fraction"),
-        Value("density", "Density", "Density", "higher", "fraction"),
-        Value("coverage", "Coverage", "Coverage", "higher", "fraction"),
+        Value("precision", "Precision", "Precision", "higher", "fraction", (0, 1), proportion=True),
+        Value("recall", "Recall", "Recall", "higher", "fraction", (0, 1)),
+        Value("density", "Density", "Density", "higher", "fraction", (0, math.inf)),
+        Value("coverage", "Coverage", "Coverage", "higher", "fraction", (0, 1)),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
 

@@ -12,7 +12,8 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
-from ganeval.metrics.kernel import Kernel, kernel_distance, squared_discrepancy
+from ganeval.metrics.kernel import Kernel, kernel_distance, kernel_distances_without, squared_discrepancy
+from ganeval.uncertainty import jackknife
 
 
 def features(seed: int, count: int, dimensions: int = 48, shift: float = 0.0) -> np.ndarray:
@@ -86,3 +87,28 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(MetricError, match="none was given"):
         Kernel().compute(FeatureBank(x), None)
     assert Kernel(subset_size=123).minimum == 123
+
+
+def test_without_a_group_the_subsets_stay_as_they_are() -> None:
+    rng = np.random.default_rng(20)
+    x, y = rng.standard_normal((40, 3)), rng.standard_normal((50, 3)) + 0.3
+    group = rng.permutation(40) % 5
+    whole, *without = kernel_distances_without(x, y, group, subsets=3, subset_size=20)
+    assert whole == kernel_distance(x, y, subsets=3, subset_size=20).mean
+    stream, expected = np.random.RandomState(2020), []
+    for _ in range(3):
+        i, j = stream.choice(40, 20, replace=False), stream.choice(50, 20, replace=False)
+        expected.append([squared_discrepancy(x[i[group[i] != g]], y[j]) for g in range(5)])
+    assert without == pytest.approx(np.mean(expected, axis=0), rel=1e-9)
+    assert min(np.abs(np.subtract(without, whole))) > 1e-5
+
+
+def test_the_jackknife_sees_the_samples_and_not_the_draws() -> None:
+    """With other draws for each group it would be several times the spread over generated sets; it was, once."""
+    rng = np.random.default_rng(21)
+    reference = FeatureBank(rng.standard_normal((500, 4)).astype(np.float32))
+    metric = Kernel(subsets=4, subset_size=50)
+    fakes = [FeatureBank((1.1 * rng.standard_normal((400, 4)) + 0.3).astype(np.float32)) for _ in range(80)]
+    spread = np.std([metric.compute(fake, reference)["kid"] for fake in fakes], ddof=1)
+    errors = [jackknife(metric, fake, reference)["kid"] for fake in fakes[:40]]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(spread, rel=0.3)
