@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from ganeval.cache import cached_bank
+from ganeval.cache import cached_bank, cached_moments, kept_moments
+from ganeval.computable import computable
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
-from ganeval.features import FeatureBank
+from ganeval.features import FeatureBank, MomentBank, moments_of
+from ganeval.importers.studiogan import Hints
 from ganeval.metrics.base import Metric, Value
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
 from ganeval.scorecard import OK, Score, ScoreCard
-from ganeval.sources import Images, Source, open_source
+from ganeval.sources import FeatureSource, Images, ImageSource, Source, open_source
+from ganeval.sources.saving import Keep
+from ganeval.statistics import Statistics, read_statistics
 from ganeval.uncertainty import jackknife
 
 Talk = Callable[[str, int, int], None]
@@ -32,7 +36,7 @@ Talk = Callable[[str, int, int], None]
 class Banks:
     """Features of the generated images, of the reference, and of held-out real images where there are any.
 
-    ``reference_sha256`` is the content of the reference images.
+    ``reference_sha256`` is the content of the reference images, or of the file of their statistics.
     """
 
     fake: FeatureBank
@@ -40,60 +44,76 @@ class Banks:
     floor: FeatureBank | None
     reference_sha256: str
 
+    def counts(self) -> dict[str, int]:
+        """How many images each set has; without those of which nobody knows it."""
+        known = {"fake": self.fake.count, "reference": self.reference.count, "floor": self.floor.count if self.floor else 0}
+        return {name: count for name, count in known.items() if count is not None}
+
 
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None,
+    talk: Talk | None = None, reference: str | Path | None = None, keep: Keep | None = None, hints: Hints | None = None,
 ) -> ScoreCard:  # fmt: skip
-    """Score a checkpoint, a run or a folder of images.
+    """Score a checkpoint, a run, given images (folder, .zip, .npz), saved features, or statistics (.npz with mu and sigma).
 
-    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
-    against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
-    images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
-    fails on the numbers themselves becomes a status.
+    ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; by default all that the source and the reference allow). ``dataset``
+    says what given images are held against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the
+    protocol's number of images: the card then says so and is not ranked. ``reference`` is a file of statistics in place of
+    the dataset's images. ``keep`` says what to keep of generated images and features. ``hints`` are what is known of a ``.pth``
+    file that fits two networks. Raises ``UserError`` for what cannot be scored; a metric that fails on the numbers themselves
+    becomes a status.
     """
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
-    images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where)
-    network = _extractor(rules, held_against, extractor).to(where)
+    given = read_statistics(Path(reference)) if reference is not None else None
+    images, held_against = open_source(
+        Path(source), rules, dataset, num=num, seed=seed, device=where, hints=hints, reference=given is not None
+    )
+    wanted = computable(wanted, images, given, named=metrics is not None)
+    keep = keep or Keep()
+    images = keep.of(images)
+    against = held_against or given
+    assert against is not None  # a source without a dataset is opened for a reference file alone
+    network = choose_extractor(rules, against, extractor).to(where)
     _require_enough(images, wanted)
-    banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None))
-    scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
-    counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
+    banks = _banks(images, given or against, rules, network, talk or (lambda what, done, total: None), wanted)
+    keep.finish(images, banks.fake, network, rules)
     return ScoreCard(
-        dataset=held_against.name,
+        dataset=against.name,
         resolution=images.resolution,
         source=images.origin,
         protocol=rules.name,
         protocol_sha256=rules.sha256(),
         reference_sha256=banks.reference_sha256,
         extractor={"name": network.name, "sha256": network.weights_sha256, "resize": network.resize, "record": network.record},
-        counts=counts,
+        counts=banks.counts(),
         seed=images.seed,
-        scores=scores,
-        deviations=tuple(images.deviations(rules)),
+        scores=_compute(wanted, banks, network, held_against, rules.jackknife_groups),
+        deviations=(*images.deviations(rules), *(given.deviations() if given else ())),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
     )
 
 
-def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
+def extract(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
     """The features, logits and labels of every image of ``source``, in order."""
     features, logits, labels = [], [], []
     done = 0
     for images, y in source.batches():
         extracted = extractor(images)
         features.append(extracted.features)
-        labels.append(y)
+        if y is not None:
+            labels.append(y)
         if extracted.logits is not None:
             logits.append(extracted.logits)
-        done += len(y)
+        done += len(images)
         talk(what, done, source.count)
     all_logits = torch.cat(logits).numpy() if logits else None
-    return FeatureBank(torch.cat(features).numpy(), all_logits, torch.cat(labels).numpy())
+    all_labels = torch.cat(labels).numpy() if labels else None
+    return FeatureBank(torch.cat(features).numpy(), all_logits, all_labels)
 
 
 def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
@@ -106,40 +126,74 @@ def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metri
     return {metric: values for metric, values in wanted.items() if values}
 
 
-def _extractor(protocol: Protocol, dataset: Dataset, chosen: str | None) -> Extractor:
-    name = chosen or protocol.extractor or dataset.extractor
+def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics, chosen: str | None) -> Extractor:
+    """The extractor the user has ``chosen``, else the protocol's, else that of what the source is held against.
+
+    Raises ``UserError`` where none of these says one.
+    """
+    name = chosen or protocol.extractor or held_against.extractor
+    if name is None and isinstance(held_against, Dataset):
+        raise UserError(
+            f"dataset '{held_against.name}' has no extractor of its own: train one with 'ganeval classifier train "
+            f"DATASET --out DIR' and give it with --extractor classifier:DIR"
+        )
     if name is None:
         raise UserError(
-            f"dataset '{dataset.name}' has no extractor of its own: train one with 'ganeval classifier train "
-            f"DATASET --out DIR' and give it with --extractor classifier:DIR"
+            "nothing says which extractor the statistics are of: give it with --extractor (see 'ganeval ls extractors')"
         )
     return find_extractor(name)
 
 
 def _require_enough(source: Source, wanted: dict[Metric, list[Value]]) -> None:
     for metric, values in wanted.items():
-        if source.count < metric.minimum:
+        if source.count is not None and source.count < metric.minimum:
             keys = ", ".join(value.key for value in values)
             needed = f"at least {metric.minimum} images are needed, got {source.count}"
             raise UserError(f"{keys}: {needed}: {source.remedy} or choose other --metrics")
 
 
-def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extractor, talk: Talk) -> Banks:
-    def bank(images: Source, what: str) -> FeatureBank:
-        key: dict[str, object] = {"source": images.fingerprint, "extractor": extractor.fingerprint}
-        return cached_bank(key, lambda: extract(images, extractor, talk, what))
+def _banks(
+    source: ImageSource | FeatureSource, against: Dataset | Statistics, protocol: Protocol, extractor: Extractor, talk: Talk,
+    wanted: Collection[Metric],
+) -> Banks:  # fmt: skip
+    def fake() -> FeatureBank:
+        if isinstance(source, ImageSource):
+            return _bank(source, extractor, talk, "images to score")
+        return source.bank(extractor)
 
-    def real(split: str) -> tuple[FeatureBank, str]:
-        images = dataset.load(split, source.resolution)
-        return bank(Images(images, {}), f"real images ({split})"), images.fingerprint
+    if isinstance(against, Statistics):
+        against.require(extractor, protocol, source.resolution)
+        return Banks(fake(), MomentBank(against.moments), None, against.sha256)
+    given = fake() if isinstance(source, FeatureSource) else None  # what is wrong with it is said before the reference is read
+    reference, sha256 = real_bank(against, protocol.reference_split, source.resolution, extractor, talk, wanted)
+    floor = real_bank(against, against.held_out, source.resolution, extractor, talk, wanted)[0] if against.held_out else None
+    return Banks(given if given is not None else fake(), reference, floor, sha256)
 
-    reference, reference_sha256 = real(protocol.reference_split)
-    floor = real(dataset.held_out)[0] if dataset.held_out else None
-    return Banks(bank(source, "images to score"), reference, floor, reference_sha256)
+
+def real_bank(
+    dataset: Dataset, split: str, resolution: int | None, extractor: Extractor, talk: Talk, wanted: Collection[Metric] = ()
+) -> tuple[FeatureBank, str]:
+    """The bank of a split's images and the hash of these; moments are kept beside it, so that they are computed once.
+
+    Where moments suffice for all the ``wanted`` metrics and are known, features are not even read; sets of no more images than
+    dimensions have no use for moments.
+    """
+    images = Images(dataset.load(split, resolution), {})
+    key: dict[str, object] = {"source": images.fingerprint, "extractor": extractor.fingerprint}
+    kept = kept_moments(key) if wanted and all(metric.moments_suffice for metric in wanted) else None
+    if kept and kept.count and kept.count > extractor.feature_dim:
+        return MomentBank(kept), images.images.fingerprint
+    bank = _bank(images, extractor, talk, f"real images ({split})")
+    return replace(bank, recall=lambda: cached_moments(key, lambda: moments_of(bank.features))), images.images.fingerprint
+
+
+def _bank(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
+    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
+    return cached_bank(key, lambda: extract(source, extractor, talk, what))
 
 
 def _compute(
-    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset | None, groups: int
 ) -> tuple[Score, ...]:
     return tuple(
         score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, groups)
@@ -147,7 +201,7 @@ def _compute(
 
 
 def _scores(
-    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset | None, groups: int
 ) -> list[Score]:
     """The scores of one metric: its values, their standard errors, and the same of held-out real images."""
     status, found, errors = OK, {}, {}
@@ -185,7 +239,7 @@ def _floor(metric: Metric, banks: Banks) -> dict[str, float]:
         return {}
 
 
-def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset) -> None:
+def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset | None) -> None:
     """Labels can be compared with logits only where both count the same classes."""
-    if {"logits", "labels"} <= metric.needs and extractor.classes != dataset.classes:
+    if dataset and {"logits", "labels"} <= metric.needs and extractor.classes != dataset.classes:
         raise MetricError(f"the classes of {extractor.name} are not those of {dataset.name}")

@@ -52,13 +52,13 @@ def _source_name(card: ScoreCard) -> str:
 
 
 def _conditions(card: ScoreCard) -> list[str]:
-    counts = card.counts
+    counts = {name: f"{card.counts[name]:,}" if name in card.counts else "unknown" for name in ("fake", "reference", "floor")}
     accuracy = card.extractor["record"].get("test_accuracy")
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
     seed = "" if card.seed is None else f", seed {card.seed}"
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
-        f"{counts['fake']:,} images against {counts['reference']:,} real; held out: {counts['floor']:,}; {card.seconds:.1f} s",
+        f"{counts['fake']} images against {counts['reference']} real; held out: {counts['floor']}; {card.seconds:.1f} s",
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]
 

@@ -13,6 +13,7 @@ from ganeval.cli.data import data
 from ganeval.cli.foreign import import_
 from ganeval.cli.leaderboard import leaderboard
 from ganeval.cli.ls import ls
+from ganeval.cli.ref import ref
 from ganeval.cli.sample import export, sample
 from ganeval.cli.score import score
 from ganeval.cli.train import train
@@ -36,5 +37,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _verb in (train, score, sample, import_, export, ls, classifier, data, leaderboard):
+for _verb in (train, score, ref, sample, import_, export, ls, classifier, data, leaderboard):
     main.add_command(_verb)

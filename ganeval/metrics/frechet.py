@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Moments, moments_of
+from ganeval.features import FeatureBank, MomentBank, Moments, moments_of
 from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
 
@@ -116,7 +116,7 @@ def _check_moments(moments: Moments) -> None:
     dimensions = moments.mean.shape
     if len(dimensions) != 1 or moments.cov.shape != dimensions * 2:
         raise MetricError(f"moments need a mean (D,) and a covariance (D, D), got {dimensions} and {moments.cov.shape}")
-    if moments.count < 2:
+    if moments.count is not None and moments.count < 2:
         raise MetricError(f"moments need at least 2 samples, got {moments.count}")
     if not (np.isfinite(moments.mean).all() and np.isfinite(moments.cov).all()):
         raise MetricError("the mean or the covariance is not finite")
@@ -129,11 +129,13 @@ class Frechet(Metric):
     name: ClassVar[str] = "frechet"
     values: ClassVar[tuple[Value, ...]] = (FRECHET,)
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
+    moments_suffice: ClassVar[bool] = True
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``fid`` from the banks' features. Raises :class:`MetricError` for fewer than 2 samples or unequal dimensions."""
         real = given(reference)
-        if max(len(fake), len(real)) <= fake.features.shape[1]:
+        known_by_rows = not any(isinstance(bank, MomentBank) for bank in (fake, real))
+        if known_by_rows and max(len(fake), len(real)) <= fake.features.shape[1]:
             return {"fid": frechet_distance_of_samples(fake.features, real.features)}
         return {"fid": frechet_distance(fake.moments, real.moments)}
 
