@@ -46,7 +46,11 @@ class Banks:
 
     def counts(self) -> dict[str, int]:
         """How many images each set has; without those of which nobody knows it."""
-        known = {"fake": self.fake.count, "reference": self.reference.count, "floor": self.floor.count if self.floor else 0}
+        known = {
+            "fake": self.fake.count,
+            "reference": self.reference.count,
+            "floor": 0 if self.floor is None else self.floor.count,
+        }
         return {name: count for name, count in known.items() if count is not None}
 
 
