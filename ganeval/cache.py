@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from filelock import FileLock
 
-from ganeval.checkpoints import load_folder, save_folder, sha256_of
-from ganeval.errors import UserError
-from ganeval.features import FeatureBank
+from ganeval.checkpoints import MANIFEST, Folder, is_folder, load_folder, save_folder, sha256_of
+from ganeval.errors import MetricError, UserError
+from ganeval.features import FeatureBank, Moments
 from ganeval.files import remove_unfinished, require_folder
 
 
@@ -22,26 +25,49 @@ def home() -> Path:
     return Path(os.environ.get("GANEVAL_HOME") or cache / "ganeval")
 
 
+T = TypeVar("T")
+
+
 def cached_bank(key: dict[str, object], compute: Callable[[], FeatureBank]) -> FeatureBank:
     """The bank of ``key`` from the cache, else from ``compute``; processes that ask for the same bank wait for the first.
 
     ``key`` holds everything the features depend on. A damaged entry is computed anew.
     """
-    folder = _banks() / sha256_of(key)
+    return _cached("banks", key, load_bank, compute, save_bank)
+
+
+def cached_moments(key: dict[str, object], compute: Callable[[], Moments]) -> Moments:
+    """Mean and covariance of the bank of ``key``, kept as :func:`cached_bank` keeps banks."""
+    return _cached("moments", key, load_moments, compute, save_moments)
+
+
+def kept_moments(key: dict[str, object]) -> Moments | None:
+    """What :func:`cached_moments` has of ``key``, or ``None``."""
+    try:
+        return load_moments(home() / "moments" / sha256_of(key))
+    except UserError:
+        return None
+
+
+def _cached(
+    kind: str, key: dict[str, object], load: Callable[[Path], T], compute: Callable[[], T],
+    save: Callable[[Path, T, dict[str, object]], None],
+) -> T:  # fmt: skip
+    folder = _folder_of(kind) / sha256_of(key)
     with FileLock(f"{folder}.lock"):
         if folder.exists():
             try:
-                return load_bank(folder)
+                return load(folder)
             except UserError:
                 shutil.rmtree(folder)
-        bank = compute()
+        found = compute()
         remove_unfinished(folder.parent, folder.name)
-        save_bank(folder, bank, key)
-        return bank
+        save(folder, found, key)
+        return found
 
 
-def _banks() -> Path:
-    folder = home() / "banks"
+def _folder_of(kind: str) -> Path:
+    folder = home() / kind
     try:
         require_folder(folder)
     except UserError as error:
@@ -58,5 +84,43 @@ def save_bank(path: Path, bank: FeatureBank, key: dict[str, object]) -> None:
 
 def load_bank(path: Path) -> FeatureBank:
     """Read a bank written by :func:`save_bank`, verified; raises ``UserError`` where it is anything else."""
-    arrays = {name: tensor.numpy() for name, tensor in load_folder(path, ["bank"]).tensors["bank"].items()}
-    return FeatureBank(arrays["features"], arrays.get("logits"), arrays.get("labels"))
+    return bank_in(load_folder(path, ["bank"]))
+
+
+def bank_in(folder: Folder) -> FeatureBank:
+    """The bank in a verified folder; raises ``UserError`` where it holds anything else."""
+    arrays = {name: tensor.numpy() for name, tensor in folder.tensors["bank"].items()}
+    types = {"features": np.float32, "logits": np.float32, "labels": np.int64}
+    wrong = [name for name, array in arrays.items() if array.dtype != types.get(name)]
+    if wrong or "features" not in arrays:
+        raise UserError(
+            f"{folder.path} is no bank of features: {f'{wrong[0]} is not what it should be' if wrong else 'it has none'}"
+        )
+    try:
+        return FeatureBank(arrays["features"], arrays.get("logits"), arrays.get("labels"))
+    except MetricError as error:
+        raise UserError(f"{folder.path}: {error}") from error
+
+
+def is_bank(path: Path) -> bool:
+    """Whether ``path`` looks like a folder of :func:`save_bank` (nothing is verified)."""
+    if not is_folder(path):
+        return False
+    try:
+        manifest: Any = json.loads((path / MANIFEST).read_bytes())
+        return bool(manifest["record"]["kind"] == "features")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def save_moments(path: Path, moments: Moments, key: dict[str, object]) -> None:
+    """Write ``moments`` to the new folder ``path``."""
+    tensors = {"mean": torch.from_numpy(moments.mean), "cov": torch.from_numpy(moments.cov)}
+    save_folder(path, {"moments": tensors}, {"kind": "moments", "count": moments.count, **key})
+
+
+def load_moments(path: Path) -> Moments:
+    """Read what :func:`save_moments` wrote, verified; raises ``UserError`` where it is anything else."""
+    folder = load_folder(path, ["moments"])
+    tensors = folder.tensors["moments"]
+    return Moments(tensors["mean"].numpy(), tensors["cov"].numpy(), folder.record["count"])

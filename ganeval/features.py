@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,11 +18,11 @@ Int64 = NDArray[np.int64]
 
 
 class Moments(NamedTuple):
-    """``mean`` (D,) and ``cov`` (D, D), float64, normalised by ``count - 1``."""
+    """``mean`` (D,) and ``cov`` (D, D), float64, normalised by ``count - 1``; ``count`` is ``None`` where nobody says it."""
 
     mean: Float64
     cov: Float64
-    count: int  # type: ignore[assignment]  # the number of samples, in place of tuple.count
+    count: int | None  # type: ignore[assignment]  # the number of samples, in place of tuple.count
 
 
 def moments_of(features: Float32 | Float64) -> Moments:
@@ -37,12 +38,14 @@ def moments_of(features: Float32 | Float64) -> Moments:
 class FeatureBank:
     """``features`` (N, D) float32; ``logits`` (N, K) float32 or None; ``labels`` (N,) int64 or None.
 
-    Raises :class:`MetricError` where the arrays disagree in length or hold a number that is not finite.
+    ``recall`` gives the moments where they were kept from an earlier time. Raises :class:`MetricError` where the arrays disagree
+    in length or hold a number that is not finite.
     """
 
     features: Float32
     logits: Float32 | None = None
     labels: Int64 | None = None
+    recall: Callable[[], Moments] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("features", "logits", "labels"):
@@ -60,10 +63,15 @@ class FeatureBank:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def count(self) -> int | None:
+        """How many samples the bank speaks of; ``None`` where nobody knows."""
+        return len(self)
+
     @cached_property
     def moments(self) -> Moments:
         """Mean and covariance, accumulated in float64. Needs two samples."""
-        return moments_of(self.features)
+        return self.recall() if self.recall else moments_of(self.features)
 
     @cached_property
     def log_probabilities(self) -> Float64:
@@ -87,3 +95,22 @@ class FeatureBank:
             None if self.logits is None else self.logits[index],
             None if self.labels is None else self.labels[index],
         )
+
+
+class MomentBank(FeatureBank):
+    """A bank of which only the mean and the covariance are known. It has no rows; asking for features raises
+    :class:`MetricError`."""
+
+    def __init__(self, moments: Moments) -> None:
+        self.__dict__["moments"] = moments  # where the cached property looks first
+
+    @property
+    def features(self) -> Float32:
+        raise MetricError("only the mean and the covariance are known, no features")
+
+    def __len__(self) -> int:
+        return 0
+
+    @property
+    def count(self) -> int | None:
+        return self.moments.count

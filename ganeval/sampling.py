@@ -15,6 +15,7 @@ from ganeval.batch_statistics import BLOCK, Running, Statistics
 from ganeval.checkpoints import load_folder, read_record
 from ganeval.data.pixels import to_uint8
 from ganeval.errors import UserError
+from ganeval.importers.studiogan import Hints
 from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
@@ -61,16 +62,19 @@ class LoadedGenerator:
 
 
 def load_generator(
-    path: str | Path, weights: Literal["ema", "raw"] = "ema", device: str | torch.device = "cpu"
+    path: str | Path, weights: Literal["ema", "raw"] = "ema", device: str | torch.device = "cpu", hints: Hints | None = None
 ) -> LoadedGenerator:
     """The generator of a checkpoint, of a run's latest one, or of a ``.pth`` file of PyTorch-StudioGAN, ready to sample.
 
     In evaluation mode, spectral norms folded. ``weights="ema"`` takes the average where the checkpoint has one; a ``.pth`` file
-    holds one generator, averaged or not. Raises ``UserError`` for anything else, and for what is not intact.
+    holds one generator, averaged or not; ``hints`` decide where it fits two networks. Raises ``UserError`` for anything else, and
+    for what is not intact.
     """
     path = resolve_checkpoint(Path(path))
     if path.is_file():
-        return _foreign(path, device)
+        return _foreign(path, device, hints)
+    if hints and hints != Hints():
+        raise UserError(f"--label-count and --z-dim are for foreign checkpoints: {path} says itself what it is")
     record = read_record(path)
     if record.get("kind") == "gan":
         recipe = from_json(Recipe, record["recipe"])
@@ -97,11 +101,11 @@ def _backbone(record: dict[str, Any]) -> Backbone:
     return from_json(Backbone, record["backbone"])  # type: ignore[type-abstract]  # the hook gives a member
 
 
-def _foreign(path: Path, device: str | torch.device) -> LoadedGenerator:
+def _foreign(path: Path, device: str | torch.device, hints: Hints | None) -> LoadedGenerator:
     """A generator in a file of PyTorch-StudioGAN; its spectral norms are those of upstream's first evaluation pass."""
     from ganeval.importers.checkpoint import read_generator
 
-    found, record = read_generator(path)
+    found, record = read_generator(path, hints)
     module = fold(found.generator.requires_grad_(False).eval(), iterations=0)
     return LoadedGenerator(module.to(device), record["prior"], record, record["imported"]["sha256"])
 

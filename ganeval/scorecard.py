@@ -74,14 +74,15 @@ class ClassScores:
 class ScoreCard:
     """One source under one protocol.
 
-    ``reference_sha256`` is the content of the real images at ``resolution``; ``seed`` is ``None`` where nothing was generated.
+    ``reference_sha256`` is the content of the real images at ``resolution``, or of the file of their statistics; ``seed`` is
+    ``None`` where nothing was generated, ``resolution`` where nobody knows it. ``counts`` lacks what nobody knows.
     ``deviations`` lists where the protocol was not followed to the letter (another number of images): such a card is
     never ranked. ``source``, ``extractor`` and ``environment`` are plain JSON. ``per_class`` has one entry per class, in
     their order, where it was asked for.
     """
 
     dataset: str
-    resolution: int
+    resolution: int | None
     source: dict[str, Any]
     protocol: str
     protocol_sha256: str

@@ -21,8 +21,8 @@ from ganeval.scorecard import OK, Interval, ScoreCard, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ganeval.banks import Talk
     from ganeval.protocols.explain import Line
-    from ganeval.scoring import Talk
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 
@@ -59,14 +59,14 @@ def _source_name(card: ScoreCard) -> str:
 
 
 def _conditions(card: ScoreCard) -> list[str]:
-    counts = card.counts
+    counts = {name: f"{card.counts[name]:,}" if name in card.counts else "unknown" for name in ("fake", "reference", "floor")}
     accuracy = card.extractor["record"].get("test_accuracy")
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
     seed = "" if card.seed is None else f", seed {card.seed}"
     extra = [score.column for score in card.scores if score.extra is not None]
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
-        f"{counts['fake']:,} images against {counts['reference']:,} real; held out: {counts['floor']:,}; {card.seconds:.1f} s",
+        f"{counts['fake']} images against {counts['reference']} real; held out: {counts['floor']}; {card.seconds:.1f} s",
         *([f"beside the protocol, with their own default parameters: {', '.join(extra)}"] if extra else []),
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]

@@ -74,7 +74,7 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
         ("train reacgan digits --device tpu", "device 'tpu' is not available here: use auto, cpu"),
         ("train reacgan", "Missing argument 'DATASET' (see 'ganeval train --help')"),
         ("train reacgan digits --steps none", "'none' is not a valid integer range (see 'ganeval train --help')"),
-        ("score nowhere", "nothing at nowhere: give a checkpoint folder, a run, or a folder of images"),
+        ("score nowhere", "nothing at nowhere: give a checkpoint folder, a run, a .pth file of PyTorch-StudioGAN, "),
         ("score nowhere --protocol small-v2", "unknown protocol 'small-v2': did you mean small-v1?"),
         ("score nowhere --metrics fidd", "unknown metric 'fidd': did you mean fid"),
         ("score nowhere --metrics ,", "--metrics ',' names no metric: write keys such as fid,is"),
@@ -184,7 +184,7 @@ def test_a_number_of_images_with_a_folder(refused: Refused, images: Path) -> Non
 
 def test_a_folder_that_is_nothing(refused: Refused, run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    said = "is no checkpoint, no run and no folder of images root/<class>/*: nothing in it can be scored"
+    said = "is no checkpoint, no run and no folder of images root/<class>/* or root/*: nothing in it can be scored"
     assert refused("score", "empty") == f"empty {said}"
     line = refused("score", run / "checkpoints", "--dataset", "digits")
     assert line.endswith(f"holds runs or checkpoints: give one of them, for example {run / 'checkpoints' / 'step-00000001'}")

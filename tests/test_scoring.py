@@ -167,22 +167,17 @@ def test_the_number_of_images_is_a_deviation_unless_it_is_the_protocols(
     assert score(tiny_run, protocol="for-a-test", metrics=["fid"], num=21).deviations == ("21 images instead of 20",)
 
 
-def test_real_images_score_as_the_floor_does(real_folder: Path) -> None:
-    """The dataset keeps its test images in another order than a folder: sums round otherwise, subsets are drawn otherwise."""
+def test_real_images_score_exactly_as_the_floor_does(real_folder: Path) -> None:
     card = score(real_folder, dataset="digits")
     assert [each.key for each in card.scores] == KEYS
-    for each in card.scores:
-        assert each.value == pytest.approx(each.floor, rel=1e-9, abs=3 * each.std_error if each.key == "kid" else 1e-12)
-    assert card["precision"].value == card["precision"].floor
-    assert card["top1"].value == card["top1"].floor
+    assert all(each.value == each.floor for each in card.scores)
     assert card.source == {"kind": "folder", "name": "real", "sha256": card.source["sha256"]}
     assert card.seed is None
     assert card.deviations == ("500 images instead of 5,000",)
 
 
-def test_the_held_out_folder_scores_exactly_as_the_floor_does(
-    tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
-) -> None:
+def test_the_held_out_folder_scores_as_the_floor_does(tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]) -> None:
+    """A dataset has its images class by class, a source in the order of names: sums round, subsets are drawn otherwise."""
     digits = find_dataset("digits")
     for split in ("train", "test"):
         images = digits.load(split)
@@ -190,19 +185,19 @@ def test_the_held_out_folder_scores_exactly_as_the_floor_does(
     card = score(tmp_path / "own" / "test", dataset=str(tmp_path / "own"), extractor="digits-cnn")
     assert (card.dataset, card.counts) == ("own", {"fake": 270, "reference": 270, "floor": 270})
     assert [each.key for each in card.scores] == KEYS
-    assert all(each.value == each.floor for each in card.scores)
+    for each in card.scores:
+        assert each.value == pytest.approx(each.floor, rel=0.1 if each.key == "kid" else 1e-9)
+    assert card["precision"].value == card["precision"].floor
+    assert card["top1"].value == card["top1"].floor
 
 
-def test_saved_samples_score_as_their_checkpoint_does(
+def test_saved_samples_score_exactly_as_their_checkpoint_does(
     card: ScoreCard, tiny_run: Path, tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]
 ) -> None:
     images, labels = (torch.cat(parts) for parts in zip(*generate(load_generator(tiny_run), COUNT), strict=True))
     folder = save_images(ImageSet(images, labels, find_dataset("digits").classes), tmp_path / "samples")
     saved = score(folder, dataset="digits")
-    for each in saved.scores:
-        same = card[each.key]
-        assert each.value == pytest.approx(same.value, rel=1e-9, abs=3 * same.std_error if each.key == "kid" else 1e-12)
-        assert each.floor == same.floor
+    assert saved.scores == card.scores
 
 
 def test_unequally_many_images_per_class_are_a_deviation(tmp_path: Path, save_images: Callable[[ImageSet, Path], Path]) -> None:

@@ -14,6 +14,7 @@ from ganeval.cli.foreign import import_
 from ganeval.cli.leaderboard import leaderboard
 from ganeval.cli.ls import ls
 from ganeval.cli.protocol import protocol
+from ganeval.cli.ref import ref
 from ganeval.cli.sample import export, sample
 from ganeval.cli.score import score
 from ganeval.cli.train import train
@@ -37,5 +38,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _verb in (train, score, sample, import_, export, ls, classifier, data, leaderboard, protocol):
+for _verb in (train, score, ref, sample, import_, export, ls, classifier, data, leaderboard, protocol):
     main.add_command(_verb)

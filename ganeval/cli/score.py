@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import DEVICE, STATISTICS, TRUNCATION
+from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
     from ganeval.scorecard import ScoreCard
 
 
-@click.command(short_help="Score a checkpoint, a run or a folder of images.")
+@click.command(short_help="Score a checkpoint, a run, images, features or statistics.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--protocol", default="small-v1", show_default=True, help="How; see 'ganeval ls protocols'.")
 @click.option("--metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'.  [default: all of the protocol]")
-@click.option("--dataset", metavar="NAME|PATH", help="What a folder of images is held against.")
+@click.option("--dataset", metavar="NAME|PATH", help="What given images are held against.")
+@click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="Statistics (.npz) in place of its images.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@LABEL_COUNT
+@Z_DIM
+@click.option("--save-images", type=click.Path(path_type=Path), metavar="DIR|NPZ", help="Keep what is generated.")
+@click.option("--save-features", type=click.Path(path_type=Path), metavar="DIR", help="Keep the features, to score again.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
@@ -36,11 +41,20 @@ if TYPE_CHECKING:
 )
 @DEVICE
 def score(
-    source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
-    statistics: str | None, truncation: float | None, as_json: bool, out: Path | None, leaderboard: Path | None,
+    source: Path, protocol: str, metrics: str | None, dataset: str | None, reference: Path | None, extractor: str | None,
+    num: int | None, statistics: str | None, truncation: float | None, seed: int, label_count: int | None, z_dim: int | None,
+    save_images: Path | None, save_features: Path | None, as_json: bool, out: Path | None, leaderboard: Path | None,
     per_class: Path | None, device: str,
 ) -> None:  # fmt: skip
-    """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
+    """Score SOURCE, one of
+
+    
+    checkpoint folder, run      what the generator makes; a run's latest
+    .pth                        a generator of PyTorch-StudioGAN
+    folder, .zip                images, root/<class>/* or root/*
+    .npz with arr_0 or images   uint8 images; labels in arr_1 or labels
+    folder of --save-features   features
+    .npz with mu and sigma      statistics: the Frechet distance alone
 
     Exit status 0: all metrics computed; 1: a metric failed (its cell is empty, its status says why); 2: cannot be scored.
 
@@ -48,12 +62,15 @@ def score(
     ganeval score checkpoints/reacgan-digits
     ganeval score runs/reacgan-digits-seed0 --metrics fid,top1 --json
     ganeval score samples/ --dataset digits --leaderboard leaderboards
+    ganeval score samples.npz --reference digits.npz
     """
     from ganeval.batch_statistics import parse_statistics
     from ganeval.checkpoints import canonical_json
     from ganeval.files import require_folder, require_writable, write_text
+    from ganeval.importers.studiogan import Hints
     from ganeval.leaderboard.table import add
     from ganeval.scoring import score as run_scoring
+    from ganeval.sources.saving import Keep
     from ganeval.terminal import extraction_progress, show_card
 
     printed = str(per_class) == "-"
@@ -68,7 +85,8 @@ def score(
     with extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk, statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
+            talk=talk, reference=reference, keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
+            statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None,
         )  # fmt: skip
     if as_json:

@@ -68,6 +68,13 @@ def read_headers(paths: Sequence[Path]) -> list[Header]:
     return in_threads(_read_header, paths)
 
 
+def header_of(data: bytes, path: object) -> Header:
+    """The header of the content of one image file; ``path`` is its name in error messages. Raises like :func:`read_headers`."""
+    with _naming(path), Image.open(io.BytesIO(data)) as image:
+        _refuse_unsupported(path, image)
+        return Header(image.size, image.mode in _GREY)
+
+
 def read_images(paths: Sequence[Path], resolution: int, channels: int) -> Tensor:
     """Every file decoded once: uint8 (N, channels, R, R) in the order of ``paths``; ``channels`` is 1 or 3.
 

@@ -9,7 +9,7 @@ Such a file says nothing about the network it belongs to: everything is inferred
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,12 +65,41 @@ class DiscriminatorWeights:
 StudioGANWeights = GeneratorWeights | DiscriminatorWeights
 
 
-def read_studiogan(path: str | Path, num_classes: int | None = None, power_iterations: int = 1) -> StudioGANWeights:
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows about a generator: its number of classes (1 where it reads no labels), and the length of its latents."""
+
+    label_count: int | None = None
+    z_dim: int | None = None
+
+    def check(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """The candidates that are as the user says; raises ``UserError`` where none is."""
+        given = list(candidates)
+        kept = [
+            candidate
+            for candidate in given
+            if self.label_count in (None, candidate.num_classes) and self.z_dim in (None, candidate.backbone.z_dim)
+        ]
+        if given and not kept:
+            said = [
+                f"{option} {value}"
+                for option, value in (("--label-count", self.label_count), ("--z-dim", self.z_dim))
+                if value is not None
+            ]
+            found = sorted({f"{candidate.num_classes} and {candidate.backbone.z_dim}" for candidate in given})
+            raise UserError(f"contradicts {' '.join(said)}: its label count and z_dim are {' or '.join(found)}")
+        return kept
+
+
+def read_studiogan(
+    path: str | Path, num_classes: int | None = None, power_iterations: int = 1, hints: Hints | None = None
+) -> StudioGANWeights:
     """The network in a checkpoint file of PyTorch-StudioGAN, on the CPU.
 
     Every layer under spectral normalisation gets ``power_iterations`` from its stored vectors. One is what upstream's
     evaluation does in its first forward pass, and without any the averaged vectors of ``G_ema``, shorter than 1, give a
-    wrong sigma. ``num_classes`` is needed for multi-hinge, mirror and ADC discriminators only.
+    wrong sigma. ``num_classes`` is needed for multi-hinge, mirror and ADC discriminators only. ``hints`` decide where a
+    generator's file fits two networks; those that contradict the file are a ``UserError``.
 
     Raises ``UserError`` for a file that cannot be read safely, and for a network that is none of those above.
     """
@@ -79,7 +108,7 @@ def read_studiogan(path: str | Path, num_classes: int | None = None, power_itera
     try:
         evidence = Evidence.of(state)
         if "linear0" in evidence.shapes:
-            return _generator(state, evidence, power_iterations)
+            return _generator(state, evidence, power_iterations, hints or Hints())
         if "linear1" in evidence.shapes:
             return _discriminator(state, evidence, num_classes, power_iterations)
         raise UserError(f"has weights that ganeval does not know: {listing(state)}")
@@ -130,14 +159,14 @@ def _state_dict(path: Path) -> State:
     return state
 
 
-def _generator(state: State, evidence: Evidence, power_iterations: int) -> GeneratorWeights:
+def _generator(state: State, evidence: Evidence, power_iterations: int, hints: Hints) -> GeneratorWeights:
     family = generator_family(evidence.shapes)
     check_names(state, family.names)
 
     def build(candidate: Candidate) -> Generator:
         return candidate.backbone.generator(candidate.shape, candidate.num_classes)
 
-    found, generator = _first_that_fits(state, family.candidates(evidence), build)
+    found, generator = _first_that_fits(state, hints.check(family.candidates(evidence)), build)
     refresh(generator, power_iterations)
     return GeneratorWeights(found.backbone, found.shape, found.num_classes, generator)
 
@@ -159,7 +188,7 @@ def _discriminator(state: State, evidence: Evidence, num_classes: int | None, po
     return DiscriminatorWeights(found.backbone, head.conditioning, found.shape, head.num_classes, discriminator)
 
 
-def _first_that_fits(state: State, candidates: Iterator[Candidate], build: Callable[[Candidate], M]) -> tuple[Candidate, M]:
+def _first_that_fits(state: State, candidates: Iterable[Candidate], build: Callable[[Candidate], M]) -> tuple[Candidate, M]:
     """The first network whose weights have exactly the names and shapes of ``state``, loaded, in evaluation mode."""
     strange: list[str] = []
     for candidate in candidates:

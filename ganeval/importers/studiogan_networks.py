@@ -2,7 +2,8 @@
 
 Two pairs cannot be told apart. The discriminators of ``resnet`` and ``biggan`` are the same network; the answer is
 ``resnet``. An unconditional BigGAN generator and a conditional ResNet one whose z_dim equals its number of classes have
-the same names and shapes; the answer is BigGAN. (Upstream's ResNets have z_dim 128, and none of its data sets 128 classes.)
+the same names and shapes; the answer is BigGAN unless the user says otherwise. (Upstream's ResNets have z_dim 128, and none of
+its data sets 128 classes.)
 """
 
 from __future__ import annotations
@@ -118,18 +119,15 @@ def residual_generators(evidence: Evidence) -> Iterator[Candidate]:
     outputs, inputs = shapes["linear0"]
     code_width, code_dim = evidence.code
     fields: dict[str, Any] = {"g_channels": _whole(outputs, BOTTOM**2 * widths[0]), "code_dim": code_dim, **evidence.g_fields()}
-    backbone: Backbone
+    shape, names = ImageShape(shapes["conv2d5"][0], resolution), keys.RESIDUAL_GENERATOR
     if "shared" in shapes:
         num_classes, shared_dim = shapes["shared"]
-        backbone = BigGAN(z_dim=inputs * len(widths), shared_dim=shared_dim, **fields)
-    elif read == inputs:
-        num_classes = 1
+        yield Candidate(BigGAN(z_dim=inputs * len(widths), shared_dim=shared_dim, **fields), shape, names, num_classes)
+        return
+    if read == inputs:
         shared: dict[str, Any] = {"shared_dim": code_width} if code_dim else {}
-        backbone = BigGAN(z_dim=inputs * len(widths), class_conditional=False, **shared, **fields)
-    else:
-        num_classes = read or 1
-        backbone = ResNet(z_dim=inputs, class_conditional=read > 0, **fields)
-    yield Candidate(backbone, ImageShape(shapes["conv2d5"][0], resolution), keys.RESIDUAL_GENERATOR, num_classes)
+        yield Candidate(BigGAN(z_dim=inputs * len(widths), class_conditional=False, **shared, **fields), shape, names)
+    yield Candidate(ResNet(z_dim=inputs, class_conditional=read > 0, **fields), shape, names, read or 1)
 
 
 def deep_generators(evidence: Evidence) -> Iterator[Candidate]:

@@ -45,7 +45,7 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
     recipe = card.source.get("recipe", {})
     cells: dict[str, Any] = {
         "dataset": card.dataset,
-        "resolution": card.resolution,
+        "resolution": "" if card.resolution is None else card.resolution,
         "method": _method(recipe, card),
         "backbone": recipe.get("backbone", {}).get("kind", ""),
         "conditioning": recipe.get("conditioning", {}).get("kind", ""),
@@ -55,8 +55,8 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
         "parameters_m": _number(card.source["generator_parameters"] / 1e6) if "generator_parameters" in card.source else "",
         "protocol": card.protocol,
         "extractor": card.extractor["name"],
-        "fakes": card.counts["fake"],
-        "references": card.counts["reference"],
+        "fakes": card.counts.get("fake", ""),
+        "references": card.counts.get("reference", ""),
         "seed": "" if card.seed is None else card.seed,
         "status": "; ".join(f"{score.column} {score.status}" for score in card.failed) or "ok",
         "deviations": "; ".join(card.deviations),

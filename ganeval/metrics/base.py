@@ -66,6 +66,7 @@ class Metric(ABC):
     name: ClassVar[str]
     values: ClassVar[tuple[Value, ...]]
     needs: ClassVar[frozenset[Need]]
+    moments_suffice: ClassVar[bool] = False  # whether means and covariances are all it reads of the banks
 
     @property
     def minimum(self) -> int:

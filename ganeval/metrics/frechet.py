@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ganeval.canonical import later
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Moments, moments_of
+from ganeval.features import FeatureBank, MomentBank, Moments, moments_of
 from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
 
@@ -114,16 +114,21 @@ def _centred_factor(x: Array, ddof: int) -> Tensor:
 
 
 def _normalised(moments: Moments, ddof: int) -> Moments:
-    """``moments``, whose covariance is normalised by ``count - 1``, with one normalised by ``count - ddof``."""
+    """``moments``, whose covariance is normalised by ``count - 1``, with one normalised by ``count - ddof``.
+
+    Statistics of which nobody knows the count are taken as they are.
+    """
     count = moments.count
-    return moments if ddof == 1 else Moments(moments.mean, moments.cov * ((count - 1) / (count - ddof)), count)
+    if ddof == 1 or count is None:
+        return moments
+    return Moments(moments.mean, moments.cov * ((count - 1) / (count - ddof)), count)
 
 
 def _check_moments(moments: Moments) -> None:
     dimensions = moments.mean.shape
     if len(dimensions) != 1 or moments.cov.shape != dimensions * 2:
         raise MetricError(f"moments need a mean (D,) and a covariance (D, D), got {dimensions} and {moments.cov.shape}")
-    if moments.count < 2:
+    if moments.count is not None and moments.count < 2:
         raise MetricError(f"moments need at least 2 samples, got {moments.count}")
     if not (np.isfinite(moments.mean).all() and np.isfinite(moments.cov).all()):
         raise MetricError("the mean or the covariance is not finite")
@@ -141,11 +146,13 @@ class Frechet(Metric):
     name: ClassVar[str] = "frechet"
     values: ClassVar[tuple[Value, ...]] = (FRECHET,)
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
+    moments_suffice: ClassVar[bool] = True
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``fid`` from the banks' features. Raises :class:`MetricError` for fewer than 2 samples or unequal dimensions."""
         real = given(reference)
-        if max(len(fake), len(real)) <= fake.features.shape[1]:
+        known_by_rows = not any(isinstance(bank, MomentBank) for bank in (fake, real))
+        if known_by_rows and max(len(fake), len(real)) <= fake.features.shape[1]:
             return {"fid": frechet_distance_of_samples(fake.features, real.features, self.ddof)}
         return {"fid": frechet_distance(_normalised(fake.moments, self.ddof), _normalised(real.moments, self.ddof))}
 

@@ -174,7 +174,7 @@ def test_other_sampling_is_a_deviation_and_is_another_row(tiny_run: Path, use: C
 
 
 def test_images_that_exist_cannot_be_sampled_otherwise(real_folder: Path) -> None:
-    with pytest.raises(UserError, match="holds images that exist already: --truncation and --statistics are for generators"):
+    with pytest.raises(UserError, match="is given, not generated: --truncation and --statistics are for generators"):
         score(real_folder, dataset="digits", truncation=0.5)
 
 

@@ -1,0 +1,125 @@
+"""The features a score rests on: of the source, of the reference, of held-out real images; each extracted once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ganeval.cache import cached_bank, cached_moments, kept_moments
+from ganeval.data.base import Dataset, ImageSet
+from ganeval.extractors.base import Extractor
+from ganeval.features import FeatureBank, MomentBank, moments_of
+from ganeval.metrics.base import Metric
+from ganeval.protocols import Protocol
+from ganeval.sources import FeatureSource, Images, ImageSource
+from ganeval.statistics import Statistics
+
+Talk = Callable[[str, int, int], None]
+"""Called with what is being done, how many images are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Banks:
+    """Features of the generated images, of the reference, and of held-out real images where there are any.
+
+    ``reference_sha256`` is the content of the reference images, or of the file of their statistics.
+    """
+
+    fake: FeatureBank
+    reference: FeatureBank
+    floor: FeatureBank | None
+    reference_sha256: str
+
+    def counts(self) -> dict[str, int]:
+        """How many images each set has; without those of which nobody knows it."""
+        known = {
+            "fake": self.fake.count,
+            "reference": self.reference.count,
+            "floor": 0 if self.floor is None else self.floor.count,
+        }
+        return {name: count for name, count in known.items() if count is not None}
+
+
+def banks_of(
+    source: ImageSource | FeatureSource, against: Dataset | Statistics, protocol: Protocol, extractor: Extractor, talk: Talk,
+    wanted: Collection[Metric],
+) -> Banks:  # fmt: skip
+    """The banks of ``source``, and of what it is held ``against``: a dataset, or a file of statistics.
+
+    ``protocol`` is the one that means this dataset. Raises ``UserError`` where statistics are of something else.
+    """
+
+    def fake() -> FeatureBank:
+        if isinstance(source, ImageSource):
+            return _bank(source, extractor, talk, "images to score")
+        return source.bank(extractor)
+
+    if isinstance(against, Statistics):
+        against.require(extractor, protocol, source.resolution)
+        return Banks(fake(), MomentBank(against.moments), None, against.sha256)
+    given = fake() if isinstance(source, FeatureSource) else None  # what is wrong with it is said before the reference is read
+    reference, sha256 = reference_bank(against, protocol, source.resolution, extractor, talk, wanted)
+    floor = None
+    if against.held_out not in (None, protocol.reference_split):
+        floor = _real_bank(against.load(against.held_out, source.resolution), against.held_out, extractor, talk, wanted)
+    return Banks(given if given is not None else fake(), reference, floor, sha256)
+
+
+def reference_bank(
+    dataset: Dataset, protocol: Protocol, resolution: int | None, extractor: Extractor, talk: Talk,
+    wanted: Collection[Metric] = (),
+) -> tuple[FeatureBank, str]:  # fmt: skip
+    """The bank of the reference images of ``protocol``, which is the one that means ``dataset``, and the hash of these."""
+    images = _some(dataset.load(protocol.reference_split, resolution), protocol.reference_count, protocol.reference_seed)
+    return _real_bank(images, protocol.reference_split, extractor, talk, wanted), images.fingerprint
+
+
+def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
+    """``count`` of the images, drawn without replacement, in their order; all where they are no more than that."""
+    if count is None or count >= len(images):
+        return images
+    kept = torch.from_numpy(np.sort(np.random.RandomState(seed).permutation(len(images))[:count]))
+    return ImageSet(images.images[kept], images.labels[kept], images.classes)
+
+
+def _real_bank(
+    images: ImageSet, split: str, extractor: Extractor, talk: Talk, wanted: Collection[Metric]
+) -> FeatureBank:  # fmt: skip
+    """The bank of real images; moments are kept beside it, so that they are computed once.
+
+    Where moments suffice for all the ``wanted`` metrics and are known, features are not even read; sets of no more images than
+    dimensions have no use for moments.
+    """
+    source = Images(images, {})
+    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
+    kept = kept_moments(key) if wanted and all(metric.moments_suffice for metric in wanted) else None
+    if kept and kept.count and kept.count > extractor.feature_dim:
+        return MomentBank(kept)
+    bank = _bank(source, extractor, talk, f"real images ({split})")
+    return replace(bank, recall=lambda: cached_moments(key, lambda: moments_of(bank.features)))
+
+
+def _bank(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
+    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
+    return cached_bank(key, lambda: extract(source, extractor, talk, what))
+
+
+def extract(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
+    """The features, logits and labels of every image of ``source``, in order."""
+    features, logits, labels = [], [], []
+    done = 0
+    for images, y in source.batches():
+        extracted = extractor(images)
+        features.append(extracted.features)
+        if y is not None:
+            labels.append(y)
+        if extracted.logits is not None:
+            logits.append(extracted.logits)
+        done += len(images)
+        talk(what, done, source.count)
+    all_logits = torch.cat(logits).numpy() if logits else None
+    all_labels = torch.cat(labels).numpy() if labels else None
+    return FeatureBank(torch.cat(features).numpy(), all_logits, all_labels)

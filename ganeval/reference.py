@@ -1,0 +1,55 @@
+"""Reference statistics of a dataset under a protocol: computed once, kept, and written for others."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganeval import __version__
+from ganeval.banks import Talk, reference_bank
+from ganeval.data.registry import find_dataset
+from ganeval.environment import find_device
+from ganeval.features import Moments
+from ganeval.protocols import PROTOCOLS
+from ganeval.scoring import choose_extractor
+from ganeval.statistics import write_statistics
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The moments of a dataset's reference split, and what they depend on, as plain JSON."""
+
+    moments: Moments
+    record: dict[str, Any]
+    seconds: float
+
+    def write(self, path: Path) -> None:
+        """Write them to the ``.npz`` file ``path``, as pytorch-fid, clean-fid and 'ganeval score --reference' read them."""
+        write_statistics(path, self.moments, self.record)
+
+
+def reference_of(
+    dataset: str, *, protocol: str = "small-v1", extractor: str | None = None, resolution: int | None = None,
+    device: str | torch.device = "auto", talk: Talk | None = None,
+) -> Reference:  # fmt: skip
+    """The moments that ``dataset``'s reference split has under ``protocol``, from the cache where they were computed before.
+
+    ``resolution`` is that of the images to be scored, the dataset's own by default. Raises ``UserError`` for an unknown name, for
+    images that are missing and for a dataset without an extractor.
+    """
+    began = time.monotonic()
+    found = find_dataset(dataset)
+    rules = PROTOCOLS.get(protocol).resolved(found)
+    network = choose_extractor(rules, found, extractor).to(find_device(device) if isinstance(device, str) else device)
+    size, silent = resolution or found.resolution, lambda what, done, total: None
+    bank, sha256 = reference_bank(found, rules, size, network, talk or silent)
+    record = {
+        "dataset": found.name, "dataset_sha256": sha256, "split": rules.reference_split, "resolution": size,
+        "protocol": rules.name, "protocol_sha256": PROTOCOLS.get(protocol).sha256(),
+        "extractor": network.name, "extractor_fingerprint": network.fingerprint, "written_by": f"ganeval {__version__}",
+    }  # fmt: skip
+    return Reference(bank.moments, record, time.monotonic() - began)
