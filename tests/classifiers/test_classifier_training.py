@@ -11,17 +11,11 @@ import torch
 from PIL import Image
 
 from ganeval.checkpoints import load_folder
-from ganeval.classifier import (
-    SMALL,
-    ClassifierRecord,
-    Progress,
-    SmallCNN,
-    accuracy,
-    distort,
-    load_classifier,
-    run_in_blocks,
-    train_classifier,
-)
+from ganeval.classifiers.augmentations import Distort
+from ganeval.classifiers.evaluate import accuracy, run_in_blocks
+from ganeval.classifiers.record import ClassifierRecord, load_classifier
+from ganeval.classifiers.small import SMALL, SmallCNN
+from ganeval.classifiers.training import Progress, train_classifier
 from ganeval.data.folder import FolderDataset
 from ganeval.data.pixels import to_float
 from ganeval.errors import UserError
@@ -106,10 +100,10 @@ def test_without_a_held_out_split_there_is_no_accuracy(tmp_path: Path) -> None:
     assert load_classifier(tmp_path / "out")[1] == record
 
 
-def test_progress_is_told_after_every_epoch(shapes: FolderDataset, tmp_path: Path) -> None:
+def test_progress_is_told_after_every_step(shapes: FolderDataset, tmp_path: Path) -> None:
     told: list[Progress] = []
-    train_classifier(shapes, out=tmp_path / "out", epochs=2, progress=told.append)
-    assert [(p.epoch, p.epochs) for p in told] == [(1, 2), (2, 2)]
+    train_classifier(shapes, out=tmp_path / "out", epochs=2, talk=told.append)
+    assert [(p.step, p.steps, p.steps_per_epoch) for p in told] == [(step, 6, 3) for step in range(1, 7)]
     assert all(math.isfinite(p.loss) for p in told)
 
 
@@ -142,8 +136,8 @@ def test_the_network_for_small_images_stays_small() -> None:
 
 def test_distortion_is_small_and_a_function_of_the_generator() -> None:
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(64, 1, 32, 32)
-    made = distort(ramp, False, torch.Generator().manual_seed(0))
-    assert torch.equal(made, distort(ramp, False, torch.Generator().manual_seed(0)))
+    made = Distort()(ramp, False, torch.zeros(1), torch.Generator().manual_seed(0))
+    assert torch.equal(made, Distort()(ramp, False, torch.zeros(1), torch.Generator().manual_seed(0)))
     assert made.shape == ramp.shape
     error = (made - ramp)[:, 0, 8:24, 8:24].abs()
     assert 0.01 < float(error.mean()) < float(error.max()) < 0.2 + 0.1 * 0.5 + math.sin(math.radians(10)) * 0.5 + 0.05
@@ -152,7 +146,7 @@ def test_distortion_is_small_and_a_function_of_the_generator() -> None:
 
 def test_only_flip_mirrors() -> None:
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(400, 1, 32, 32)
-    plain, flipped = (distort(ramp, flip, torch.Generator().manual_seed(1))[:, 0, 16] for flip in (False, True))
+    plain, flipped = (Distort()(ramp, flip, torch.zeros(1), torch.Generator().manual_seed(1))[:, 0, 16] for flip in (False, True))
     assert bool((plain[:, 24] > plain[:, 8]).all())
     mirrored = int((flipped[:, 24] < flipped[:, 8]).sum())
     assert abs(mirrored - 200) < 5 * 10
