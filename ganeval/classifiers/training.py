@@ -171,9 +171,7 @@ def _fit(state: TrainingState, training: Training, fill: Tensor, workshop: Works
             loss = F.cross_entropy(state.net(batch)[1], y)
             value = loss.item()
             if not math.isfinite(value):
-                raise UserError(
-                    f"the classifier's loss is not finite at step {state.step}: lower optimizer.lr or change the seed"
-                )
+                raise UserError(f"the classifier's loss is not finite at step {state.step}: lower optimizer.lr or change --seed")
             state.optimizer.zero_grad()
             loss.backward()
             state.optimizer.step()

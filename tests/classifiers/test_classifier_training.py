@@ -5,10 +5,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from ganeval.checkpoints import load_folder
 from ganeval.classifiers.augmentations import Distort
@@ -28,31 +26,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def shape_image(kind: str, rng: np.random.Generator) -> Image.Image:
-    """A bright bar, upright or lying, or a square, on noise; 12 x 12, RGB."""
-    pixels = rng.integers(0, 80, (12, 12, 3))
-    height, width = {"bar": (2, 9), "post": (9, 2), "square": (6, 6)}[kind]
-    top, left = rng.integers(1, 12 - height), rng.integers(1, 12 - width)
-    pixels[top : top + height, left : left + width] = rng.integers(150, 256, 3)
-    return Image.fromarray(pixels.astype(np.uint8))
-
-
-def write_shapes(root: Path, count: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for kind in ("bar", "post", "square"):
-        (root / kind).mkdir(parents=True)
-        for i in range(count):
-            shape_image(kind, rng).save(root / kind / f"{i:03}.png")
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> FolderDataset:
-    root = tmp_path_factory.mktemp("data") / "shapes"
-    write_shapes(root / "train", 60, 0)
-    write_shapes(root / "test", 20, 1)
-    return FolderDataset(root)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +66,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(shapes: FolderDa
     assert load_folder(tmp_path / "one").sha256 == load_folder(tmp_path / "two").sha256
 
 
-def test_without_a_held_out_split_there_is_no_accuracy(tmp_path: Path) -> None:
-    write_shapes(tmp_path / "set", 2, 0)
-    record = train_classifier(FolderDataset(tmp_path / "set"), out=tmp_path / "out", epochs=1)
+def test_without_a_held_out_split_there_is_no_accuracy(unheld: FolderDataset, tmp_path: Path) -> None:
+    record = train_classifier(unheld, out=tmp_path / "out", epochs=1)
     assert (record.test_accuracy, record.test_count, record.test_fingerprint) == (None, None, None)
     assert load_classifier(tmp_path / "out")[1] == record
 
