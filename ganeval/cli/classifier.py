@@ -13,7 +13,7 @@ from ganeval.cli.options import DEVICE
 
 @click.group()
 def classifier() -> None:
-    """Classifiers: extractors for your own data, and what AM Score needs."""
+    """Classifiers: extractors for your own data."""
 
 
 @classifier.command("train", short_help="Train a classifier on a dataset, or go on where it stopped.")
