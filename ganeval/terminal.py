@@ -6,8 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -60,8 +59,9 @@ def _source_name(card: ScoreCard) -> str:
 
 def _conditions(card: ScoreCard) -> list[str]:
     counts = {name: f"{card.counts[name]:,}" if name in card.counts else "unknown" for name in ("fake", "reference", "floor")}
-    accuracy = card.extractor["record"].get("test_accuracy")
-    known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
+    accuracy, tested = (card.extractor["record"].get(key) for key in ("test_accuracy", "dataset"))
+    elsewhere = "" if tested in (None, card.dataset) else f" on {tested}"
+    known = "" if accuracy is None else f" (test accuracy {accuracy:.1%}{elsewhere})"
     seed = "" if card.seed is None else f", seed {card.seed}"
     extra = [score.column for score in card.scores if score.extra is not None]
     return [
@@ -141,31 +141,11 @@ def extraction_progress() -> Iterator[Talk]:
         yield talk
 
 
-def train_classifier_aloud(dataset: str, out: Path, resolution: int | None, seed: int, device: str) -> dict[str, Any]:
-    """Train a classifier with progress on stderr; give its record as plain JSON."""
-    import dataclasses
-
-    from ganeval.classifier import train_classifier
-    from ganeval.data.registry import find_dataset
-    from ganeval.environment import find_device
-    from ganeval.files import require_folder
-
-    console = Console(stderr=True)
-
-    def show(progress: Any) -> None:
-        console.print(f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.4f}", highlight=False)
-
-    require_folder(out.parent)
-    record = train_classifier(
-        find_dataset(dataset), resolution=resolution, seed=seed, out=out, device=find_device(device), progress=show
-    )
-    return dataclasses.asdict(record)
-
-
 def listing(kind: str) -> list[str]:
     """The lines of ``ganeval ls``: a name, and what one needs to choose it."""
     lists = {
-        "recipes": _recipes, "datasets": _datasets, "protocols": _protocols, "metrics": _metrics, "extractors": _extractors
+        "recipes": _recipes, "datasets": _datasets, "protocols": _protocols, "metrics": _metrics, "extractors": _extractors,
+        "classifiers": _classifiers,
     }  # fmt: skip
     lines = list(lists[kind]())
     width = max(len(name) for name, _ in lines)
@@ -178,6 +158,14 @@ def _recipes() -> Iterator[tuple[str, str]]:
     for dataset, table in TABLES:
         for method, recipe in table.items():
             yield method, f"{dataset:<16} {recipe.schedule.steps:>9,} steps  {recipe.citation.paper}  {recipe.citation.source}"
+
+
+def _classifiers() -> Iterator[tuple[str, str]]:
+    from ganeval.classifiers.recipe import RECIPES
+
+    for name, recipe in RECIPES:
+        size = f"{recipe.epochs} epochs of batches of {recipe.batch_size}, at most {recipe.resolution} px"
+        yield name, f"{recipe.network.kind}, {size}; {recipe.citation.paper}  {recipe.citation.source}".rstrip()
 
 
 def _datasets() -> Iterator[tuple[str, str]]:

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from ganeval.checkpoints import save_folder
-from ganeval.classifier import SMALL, ClassifierRecord, SmallCNN
+from ganeval.classifiers.recipe import RECIPES
+from ganeval.classifiers.record import ClassifierRecord
+from ganeval.classifiers.small import SMALL, SmallCNN
 from ganeval.data.base import ImageSet
 from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
@@ -57,7 +59,7 @@ def save_classifier(path: Path, classes: tuple[str, ...]) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         net = SmallCNN(1, SMALL, len(classes)).eval()
-    record = ClassifierRecord("made up", classes, 1, 16, SMALL, 0, 1, False, 100, "0" * 64)
+    record = ClassifierRecord("made up", classes, 1, 16, RECIPES.get("small"), 0, 100, "0" * 64)
     save_folder(path, {"classifier": net.state_dict()}, record.to_json())
     return path
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ganeval import __version__
+from ganeval.cli.cas import cas
 from ganeval.cli.classifier import classifier
 from ganeval.cli.data import data
 from ganeval.cli.foreign import import_
@@ -38,5 +39,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _verb in (train, score, ref, sample, import_, export, ls, classifier, data, leaderboard, protocol):
+for _verb in (train, score, cas, ref, sample, import_, export, ls, classifier, data, leaderboard, protocol):
     main.add_command(_verb)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
+KINDS = ["recipes", "datasets", "protocols", "metrics", "extractors", "classifiers"]
+
 
 @click.command()
-@click.argument("kind", metavar="KIND", type=click.Choice(["recipes", "datasets", "protocols", "metrics", "extractors"]))
+@click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 def ls(kind: str) -> None:
     """List what there is, one line each.
 
-    KIND is one of recipes, datasets, protocols, metrics, extractors.
+    KIND is one of recipes, datasets, protocols, metrics, extractors, classifiers.
     """
     from ganeval.terminal import listing
 

@@ -61,7 +61,8 @@ class Dataset(ABC):
 
     ``splits`` maps each split to its exact count; ``channels`` is 1 or 3; ``resolution`` in pixels is the one that is used
     where none is chosen; ``filter`` says in words how images are brought to it; ``extractor`` names the feature extractor
-    that belongs to the dataset, or is ``None``; ``held_out`` is the split that gives the floor of a score, or ``None``.
+    that belongs to the dataset, or is ``None``; ``held_out`` is the split that gives the floor of a score, or ``None``;
+    ``mirrored`` says whether an image's mirror image is one of its class: true of photographs, wrong of digits and letters.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Dataset(ABC):
     citation: str
     extractor: str | None = None
     held_out: str | None = None
+    mirrored: bool = True
 
     @property
     def num_classes(self) -> int:

@@ -106,6 +106,7 @@ class CIFAR10(CIFAR):
     archive = "cifar-10-python.tar.gz"
     class_count = 10
     class_names = CIFAR10_CLASSES
+    extractor = "resnet56-cifar10"
     batches = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}  # noqa: RUF012
     labels, meta = "labels", ("batches.meta", "label_names")
     official = "CIFAR10"

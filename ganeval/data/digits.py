@@ -73,6 +73,7 @@ class Digits(Dataset):
     citation = "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (test part, as in scikit-learn)"
     extractor = "digits-cnn"
     held_out = "test"
+    mirrored = False
 
     def read(self, split: str, resolution: int) -> ImageSet:
         """Images uint8 (N, 1, R, R) in the file's order; raises ``UserError`` below 8 pixels."""

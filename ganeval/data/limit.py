@@ -59,7 +59,7 @@ class SomeClasses(Dataset):
         self.channels, self.resolution, self.extractor, self.held_out = (
             whole.channels, whole.resolution, whole.extractor, whole.held_out
         )  # fmt: skip
-        self.filter, self.citation = whole.filter, whole.citation
+        self.filter, self.citation, self.mirrored = whole.filter, whole.citation, whole.mirrored
         labels = {split: whole.load(split, resolution).labels for split in whole.splits}
         self.splits = {split: int(torch.isin(found, torch.tensor(kept)).sum()) for split, found in labels.items()}
 

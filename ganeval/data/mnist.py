@@ -53,6 +53,7 @@ class MNIST(PreparedDataset):
     class_names: tuple[str, ...] = tuple("0123456789")
     expected: Mapping[str, int | None] = {"train": 60_000, "test": 10_000}
     held_out = "test"
+    mirrored = False
     citation = "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition, Proc. IEEE, 1998"
 
     def checksums(self) -> dict[str, str]:

@@ -28,6 +28,7 @@ class SVHN(PreparedDataset):
     expected = {"train": 73_257, "test": 26_032, "extra": 531_131}  # noqa: RUF012
     optional = frozenset({"extra"})
     held_out = "test"
+    mirrored = False
     citation = "Netzer et al., Reading Digits in Natural Images with Unsupervised Feature Learning, NIPS workshop, 2011"
 
     def checksums(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The extractor ``classifier:PATH``: features and logits of a classifier trained with ``ganeval.classifier``."""
+"""The extractor ``classifier:PATH``: features and logits of a classifier trained with ``ganeval.classifiers``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganeval.classifier import BLOCK, FEATURES, load_classifier, run_in_blocks
+from ganeval.classifiers.evaluate import BLOCK, run_in_blocks
+from ganeval.classifiers.record import load_classifier
 from ganeval.data.pixels import to_float
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extracted, Extractor
@@ -33,19 +34,19 @@ def with_channels(images: Tensor, channels: int) -> Tensor:
 
 
 class ClassifierExtractor(Extractor):
-    """Features (N, 64): the penultimate layer, never negative. Logits (N, K): one per class of the training set.
+    """Features (N, D): the last layer before the classes, pooled, never negative. Logits (N, K): one per class it was trained on.
 
     Images of another resolution are brought to the network's by torch's antialiased bilinear filter, in float32 on [-1, 1].
     An image's result is the same whatever comes with it. ``name`` is the folder's unless given.
     """
 
-    feature_dim = FEATURES
     value_range = "[-1, 1]"
 
     def __init__(self, path: Path, name: str | None = None) -> None:
         """Load and verify the folder at ``path``; raises ``UserError`` where it is no intact classifier."""
         self._net, known, folder = load_classifier(path)
         self.name = name or path.resolve().name
+        self.feature_dim = self._net.feature_dim
         self.classes = known.classes
         self.channels, self.resolution = known.channels, known.resolution
         self.resize = f"torch bilinear antialiased to {known.resolution}x{known.resolution}, float32"

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import torch.nn.functional as F
-from torch import Tensor, nn
-
+from ganeval.classifiers.resnet import CifarResNet
 from ganeval.extractors.network import IMAGENET, Input, Known, NetworkExtractor
 from ganeval.extractors.published import PublishedExtractor
 from ganeval.extractors.registry import EXTRACTORS
@@ -20,48 +18,7 @@ from ganeval.extractors.weights import PublishedFile, Weights, load_into
 
 SOURCE = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-SIZE, FEATURES = 32, 64
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: every ``stride``-th pixel, missing channels filled with zeros on both sides."""
-
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.stride, self.missing = stride, after - before
-        self.conv1 = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(after)
-        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(after)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        half = self.missing // 2
-        shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.missing - half))
-        return F.relu(h + shortcut)
-
-
-class CifarResNet(nn.Module):
-    """float32 (N, 3, 32, 32) to the 64 pooled features and the 10 logits. ``depth`` is 6 n + 2; names are those of the files."""
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        n = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = _stage(n, 16, 16, 1)
-        self.layer2 = _stage(n, 16, 32, 2)
-        self.layer3 = _stage(n, 32, 64, 2)
-        self.linear = nn.Linear(FEATURES, len(CLASSES))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = F.relu(self.bn1(self.conv1(x)))
-        features = self.layer3(self.layer2(self.layer1(h))).mean(dim=(2, 3))
-        return features, self.linear(features)
-
-
-def _stage(n: int, before: int, after: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(Block(before, after, stride), *(Block(after, after, 1) for _ in range(n - 1)))
+SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -87,7 +44,7 @@ def build_resnet(published: Published, name: str, weights: Weights) -> NetworkEx
     load_into(net, weights.tensors, weights)
     original = weights.sha256.startswith(published.file.sha256_prefix)
     record: dict[str, object] = {"dataset": "cifar10", "test_accuracy": published.accuracy} if original else {}
-    known = Known(name, weights.sha256, FEATURES, "10 classes of CIFAR-10", CLASSES, record)
+    known = Known(name, weights.sha256, net.feature_dim, "10 classes of CIFAR-10", CLASSES, record)
     return NetworkExtractor(net, Input(SIZE, PIL_BILINEAR, IMAGENET), known, cpu_block=64)
 
 

@@ -141,7 +141,8 @@ def open_table(root: Path, dataset: str) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The table in parts that may be compared: one per protocol, extractor and reference, best Fréchet distance first.
+    """The table in parts that may be compared: one per protocol, extractor and reference, best Fréchet distance first, or best
+    classification accuracy score where a protocol measures that.
 
     Rows that deviate from the protocol or have no distance come last and carry no rank.
     """
@@ -150,8 +151,9 @@ def ranked(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     parts = []
     for key, part in table.groupby(list(COMPARABLE)):
         protocol, rules, extractor, weights, resolution, _ = (str(cell) for cell in key)
-        column = FRECHET.column(extractor)
-        distance = pd.to_numeric(part.get(column, pd.Series(index=part.index, dtype=float)), errors="coerce")
+        accuracy = part.get(f"CAS-{extractor}", pd.Series("", index=part.index))
+        column, sign = (FRECHET.column(extractor), 1) if (accuracy == "").all() else (f"CAS-{extractor}", -1)
+        distance = sign * pd.to_numeric(part.get(column, pd.Series(index=part.index, dtype=float)), errors="coerce")
         comparable = distance.notna() & (part["deviations"] == "")
         ranks = distance.where(comparable).rank(method="min")
         part = part.assign(rank=ranks.map(lambda r: "" if pd.isna(r) else str(int(r))), _distance=distance, _last=~comparable)

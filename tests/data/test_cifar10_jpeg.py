@@ -12,7 +12,7 @@ import torch
 from click.testing import Result
 from PIL import Image
 
-from ganeval.classifier import train_classifier
+from ganeval.classifiers.training import train_classifier
 from ganeval.data.cifar import CIFAR10_CLASSES
 from ganeval.data.prepare import prepare, verify
 from ganeval.data.prepared import PreparedDataset

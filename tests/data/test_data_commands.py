@@ -40,7 +40,7 @@ def test_prepare_verify_train_and_score(ganeval: Command, animals: Path, tmp_pat
     trained = ganeval("train", "biggan", "afhq", "data.resolution=32", *tiny, "backbone.g_attention=", "backbone.d_attention=",
                       "--steps", 1, "--out", tmp_path / "run")  # fmt: skip
     assert trained.exit_code == 0, trained.stderr
-    from ganeval.classifier import train_classifier
+    from ganeval.classifiers.training import train_classifier
     from ganeval.data.registry import find_dataset
 
     train_classifier(find_dataset("afhq"), resolution=32, epochs=1, out=tmp_path / "cnn")

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from ganeval.checkpoints import save_folder
-from ganeval.classifier import LARGE, SMALL, ClassifierRecord, SmallCNN
+from ganeval.classifiers.recipe import RECIPES
+from ganeval.classifiers.record import ClassifierRecord
+from ganeval.classifiers.small import SmallCNN, stages_for
 from ganeval.data.pixels import to_float
 from ganeval.errors import UserError
 from ganeval.extractors.classifier import CHUNK, ClassifierExtractor, with_channels
@@ -30,10 +32,9 @@ def one_thread() -> Iterator[None]:
 def random_net(channels: int, resolution: int) -> tuple[SmallCNN, ClassifierRecord]:
     """A network of random weights whose BatchNorm statistics are not those of a fresh one."""
     torch.manual_seed(0)
-    stages = SMALL if resolution <= 16 else LARGE
-    net = SmallCNN(channels, stages, 3)
+    net = SmallCNN(channels, stages_for(resolution), 3)
     net(torch.randn(32, channels, resolution, resolution) * 2 + 1)
-    record = ClassifierRecord("made-up", ("a", "b", "c"), channels, resolution, stages, 0, 1, False, 32, "none")
+    record = ClassifierRecord("made-up", ("a", "b", "c"), channels, resolution, RECIPES.get("small"), 0, 32, "none")
     return net.eval(), record
 
 

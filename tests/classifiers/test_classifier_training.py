@@ -5,23 +5,15 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from ganeval.checkpoints import load_folder
-from ganeval.classifier import (
-    SMALL,
-    ClassifierRecord,
-    Progress,
-    SmallCNN,
-    accuracy,
-    distort,
-    load_classifier,
-    run_in_blocks,
-    train_classifier,
-)
+from ganeval.classifiers.augmentations import Distort
+from ganeval.classifiers.evaluate import accuracy, run_in_blocks
+from ganeval.classifiers.record import ClassifierRecord, load_classifier
+from ganeval.classifiers.small import SMALL, SmallCNN
+from ganeval.classifiers.training import Progress, train_classifier
 from ganeval.data.folder import FolderDataset
 from ganeval.data.pixels import to_float
 from ganeval.errors import UserError
@@ -34,31 +26,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def shape_image(kind: str, rng: np.random.Generator) -> Image.Image:
-    """A bright bar, upright or lying, or a square, on noise; 12 x 12, RGB."""
-    pixels = rng.integers(0, 80, (12, 12, 3))
-    height, width = {"bar": (2, 9), "post": (9, 2), "square": (6, 6)}[kind]
-    top, left = rng.integers(1, 12 - height), rng.integers(1, 12 - width)
-    pixels[top : top + height, left : left + width] = rng.integers(150, 256, 3)
-    return Image.fromarray(pixels.astype(np.uint8))
-
-
-def write_shapes(root: Path, count: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    for kind in ("bar", "post", "square"):
-        (root / kind).mkdir(parents=True)
-        for i in range(count):
-            shape_image(kind, rng).save(root / kind / f"{i:03}.png")
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> FolderDataset:
-    root = tmp_path_factory.mktemp("data") / "shapes"
-    write_shapes(root / "train", 60, 0)
-    write_shapes(root / "test", 20, 1)
-    return FolderDataset(root)
 
 
 @pytest.fixture(scope="module")
@@ -99,17 +66,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(shapes: FolderDa
     assert load_folder(tmp_path / "one").sha256 == load_folder(tmp_path / "two").sha256
 
 
-def test_without_a_held_out_split_there_is_no_accuracy(tmp_path: Path) -> None:
-    write_shapes(tmp_path / "set", 2, 0)
-    record = train_classifier(FolderDataset(tmp_path / "set"), out=tmp_path / "out", epochs=1)
+def test_without_a_held_out_split_there_is_no_accuracy(unheld: FolderDataset, tmp_path: Path) -> None:
+    record = train_classifier(unheld, out=tmp_path / "out", epochs=1)
     assert (record.test_accuracy, record.test_count, record.test_fingerprint) == (None, None, None)
     assert load_classifier(tmp_path / "out")[1] == record
 
 
-def test_progress_is_told_after_every_epoch(shapes: FolderDataset, tmp_path: Path) -> None:
+def test_progress_is_told_after_every_step(shapes: FolderDataset, tmp_path: Path) -> None:
     told: list[Progress] = []
-    train_classifier(shapes, out=tmp_path / "out", epochs=2, progress=told.append)
-    assert [(p.epoch, p.epochs) for p in told] == [(1, 2), (2, 2)]
+    train_classifier(shapes, out=tmp_path / "out", epochs=2, talk=told.append)
+    assert [(p.step, p.steps, p.steps_per_epoch) for p in told] == [(step, 6, 3) for step in range(1, 7)]
     assert all(math.isfinite(p.loss) for p in told)
 
 
@@ -142,8 +108,8 @@ def test_the_network_for_small_images_stays_small() -> None:
 
 def test_distortion_is_small_and_a_function_of_the_generator() -> None:
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(64, 1, 32, 32)
-    made = distort(ramp, False, torch.Generator().manual_seed(0))
-    assert torch.equal(made, distort(ramp, False, torch.Generator().manual_seed(0)))
+    made = Distort()(ramp, False, torch.zeros(1), torch.Generator().manual_seed(0))
+    assert torch.equal(made, Distort()(ramp, False, torch.zeros(1), torch.Generator().manual_seed(0)))
     assert made.shape == ramp.shape
     error = (made - ramp)[:, 0, 8:24, 8:24].abs()
     assert 0.01 < float(error.mean()) < float(error.max()) < 0.2 + 0.1 * 0.5 + math.sin(math.radians(10)) * 0.5 + 0.05
@@ -152,7 +118,7 @@ def test_distortion_is_small_and_a_function_of_the_generator() -> None:
 
 def test_only_flip_mirrors() -> None:
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(400, 1, 32, 32)
-    plain, flipped = (distort(ramp, flip, torch.Generator().manual_seed(1))[:, 0, 16] for flip in (False, True))
+    plain, flipped = (Distort()(ramp, flip, torch.zeros(1), torch.Generator().manual_seed(1))[:, 0, 16] for flip in (False, True))
     assert bool((plain[:, 24] > plain[:, 8]).all())
     mirrored = int((flipped[:, 24] < flipped[:, 8]).sum())
     assert abs(mirrored - 200) < 5 * 10
