@@ -47,17 +47,17 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     return _distance(float(shift @ shift), float(np.trace(a.cov) + np.trace(b.cov)), root)
 
 
-def frechet_distance_of_samples(x: Array, y: Array, ddof: int = 1) -> float:
-    """The distance of the Gaussians fitted to ``x`` (N, D) and ``y`` (M, D), covariances normalised by N - ``ddof``.
+def frechet_distance_of_samples(x: Array, y: Array) -> float:
+    """The distance of the Gaussians fitted to ``x`` (N, D) and ``y`` (M, D).
 
     Where neither set has more samples than dimensions, no D x D matrix is formed: with the centred samples as factors the
     trace of the root is the nuclear norm of an N x M matrix. Raises :class:`MetricError` as :func:`frechet_distance` does.
     """
     check_pair(x, y, minimum=2)
     if max(len(x), len(y)) > x.shape[1]:
-        return frechet_distance(_normalised(moments_of(x), ddof), _normalised(moments_of(y), ddof))
+        return frechet_distance(moments_of(x), moments_of(y))
     shift = x.mean(axis=0, dtype=np.float64) - y.mean(axis=0, dtype=np.float64)
-    a, b = _centred_factor(x, ddof), _centred_factor(y, ddof)
+    a, b = _centred_factor(x), _centred_factor(y)
     with _solver_failures():
         root = float(torch.linalg.svdvals(a @ b.T).sum())
     return _distance(float(shift @ shift), float(a.square().sum() + b.square().sum()), root)
@@ -108,20 +108,9 @@ def _negligible(eigenvalues: Tensor) -> float:
     return NEGLIGIBLE * max(float(eigenvalues[-1]), 0.0)
 
 
-def _centred_factor(x: Array, ddof: int) -> Tensor:
+def _centred_factor(x: Array) -> Tensor:
     centred = x - x.mean(axis=0, dtype=np.float64)
-    return torch.from_numpy(centred / np.sqrt(len(x) - ddof))
-
-
-def _normalised(moments: Moments, ddof: int) -> Moments:
-    """``moments``, whose covariance is normalised by ``count - 1``, with one normalised by ``count - ddof``.
-
-    Statistics of which nobody knows the count are taken as they are.
-    """
-    count = moments.count
-    if ddof == 1 or count is None:
-        return moments
-    return Moments(moments.mean, moments.cov * ((count - 1) / (count - ddof)), count)
+    return torch.from_numpy(centred / np.sqrt(len(x) - 1))
 
 
 def _check_moments(moments: Moments) -> None:
@@ -132,6 +121,17 @@ def _check_moments(moments: Moments) -> None:
         raise MetricError(f"moments need at least 2 samples, got {moments.count}")
     if not (np.isfinite(moments.mean).all() and np.isfinite(moments.cov).all()):
         raise MetricError("the mean or the covariance is not finite")
+
+
+def _normalised(moments: Moments, ddof: int) -> Moments:
+    """``moments``, whose covariance is normalised by ``count - 1``, with one normalised by ``count - ddof``.
+
+    Statistics of which nobody knows the count are taken as they are.
+    """
+    count = moments.count
+    if count is None:
+        return moments
+    return Moments(moments.mean, moments.cov * ((count - 1) / (count - ddof)), count)
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,12 @@ class Frechet(Metric):
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``fid`` from the banks' features. Raises :class:`MetricError` for fewer than 2 samples or unequal dimensions."""
         real = given(reference)
+        if self.ddof != 1:
+            return {"fid": frechet_distance(_normalised(fake.moments, self.ddof), _normalised(real.moments, self.ddof))}
         known_by_rows = not any(isinstance(bank, MomentBank) for bank in (fake, real))
         if known_by_rows and max(len(fake), len(real)) <= fake.features.shape[1]:
-            return {"fid": frechet_distance_of_samples(fake.features, real.features, self.ddof)}
-        return {"fid": frechet_distance(_normalised(fake.moments, self.ddof), _normalised(real.moments, self.ddof))}
+            return {"fid": frechet_distance_of_samples(fake.features, real.features)}
+        return {"fid": frechet_distance(fake.moments, real.moments)}
 
 
 METRICS.add(Frechet.name, Frechet())

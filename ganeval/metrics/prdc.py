@@ -145,10 +145,14 @@ class PrecisionRecallDensityCoverage(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """The four values. Raises :class:`MetricError` where either set has no more than ``k`` samples."""
-        real = given(reference).features
-        if self.reals is not None and len(real) > self.reals:
-            real = real[np.random.RandomState(self.reals_seed).permutation(len(real))[: self.reals]]
-        return prdc(real, fake.features, self.k, self.comparison)._asdict()
+        return prdc(self._reals(reference).features, fake.features, self.k, self.comparison)._asdict()
+
+    def _reals(self, reference: FeatureBank | None) -> FeatureBank:
+        """The part of the reference that is used."""
+        real = given(reference)
+        if self.reals is None or len(real) <= self.reals:
+            return real
+        return real.take(np.random.RandomState(self.reals_seed).permutation(len(real))[: self.reals])
 
 
 METRICS.add(PrecisionRecallDensityCoverage.name, PrecisionRecallDensityCoverage())
