@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ganeval.features import FeatureBank
 from ganeval.registry import Registry
@@ -55,6 +58,16 @@ class Metric(ABC):
 
         Pure; raises ``MetricError`` where the samples do not allow it.
         """
+
+    def without_groups(
+        self, fake: FeatureBank, reference: FeatureBank | None, group: NDArray[np.int64]
+    ) -> Sequence[Mapping[str, float]]:
+        """:meth:`compute` without each group of generated samples in turn; ``group`` (M,) numbers them from 0, none empty.
+
+        A metric overrides this where it can share work between the groups; the values must be those of ``compute``. Raises
+        ``MetricError`` where one of them cannot be had.
+        """
+        return [self.compute(fake.take(group != g), reference) for g in range(int(group.max()) + 1)]
 
 
 FRECHET = Value("fid", "FID", "FD", "lower", "squared feature distance")
