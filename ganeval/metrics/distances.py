@@ -177,7 +177,7 @@ def tile(x: Cloud, y: Cloud, rows: slice, columns: slice) -> Tile:
         torch.from_numpy(((cloud.norms[part] - cloud.slack(part)) * scale).astype(np.float32))
         for cloud, part in ((x, rows), (y, columns))
     )
-    lower = torch.addmm(of_columns, x.rough[rows].float().mul_(-2), y.rough[columns].float().T)
+    lower = torch.addmm(of_columns, x.rough[rows].float() * -2, y.rough[columns].float().T)
     return Tile(x, y, rows, columns, lower.add_(of_rows[:, None]))
 
 
