@@ -123,22 +123,25 @@ def planned_labels(plan: LabelPlan, seed: int, start: int, stop: int, num_classe
 
 
 def generate(
-    generator: LoadedGenerator, count: int, *, seed: int = 0, labels: LabelPlan | Tensor = "balanced", batch_size: int = BLOCK
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """``count`` samples in order, as (uint8 images (B, C, R, R) on the CPU, int64 labels (B,)), B <= ``batch_size``.
+    generator: LoadedGenerator, count: int, *, seed: int = 0, labels: LabelPlan | Tensor = "balanced", start: int = 0,
+    batch_size: int = BLOCK,
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    """Samples ``start`` to ``start + count`` in order, as (uint8 images (B, C, R, R) on the CPU, int64 labels (B,)),
+    B <= ``batch_size``.
 
-    ``labels`` is a plan or the ``count`` labels themselves.
+    ``labels`` is a plan or the labels of samples 0 to ``start + count``.
     """
-    if isinstance(labels, Tensor) and len(labels) != count:
-        raise UserError(f"{len(labels)} labels for {count} samples")
+    stop = start + count
+    if isinstance(labels, Tensor) and len(labels) != stop:
+        raise UserError(f"{len(labels)} labels for {stop} samples")
     waiting_images, waiting_labels = [], []
     waiting = 0
-    for start in range(0, count, BLOCK):
-        images, y = _block(generator, start, count, seed, labels)
-        waiting_images.append(images)
-        waiting_labels.append(y)
-        waiting += len(y)
-        while waiting >= batch_size or (waiting and start + BLOCK >= count):
+    for first in range(start // BLOCK * BLOCK, stop, BLOCK):
+        images, y = _block(generator, first, stop, seed, labels)
+        waiting_images.append(images[max(start - first, 0) :])
+        waiting_labels.append(y[max(start - first, 0) :])
+        waiting += len(waiting_labels[-1])
+        while waiting >= batch_size or (waiting and first + BLOCK >= stop):
             images, y = torch.cat(waiting_images), torch.cat(waiting_labels)
             yield images[:batch_size], y[:batch_size]
             waiting_images, waiting_labels = [images[batch_size:]], [y[batch_size:]]

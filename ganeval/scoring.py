@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ganeval.cache import cached_bank
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
+from ganeval.extraction import bank_of
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import Metric, Value
+from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
 from ganeval.scorecard import OK, Score, ScoreCard
 from ganeval.sources import Images, Source, open_source
+from ganeval.team import current_team
 from ganeval.uncertainty import jackknife
-
-Talk = Callable[[str, int, int], None]
-"""Called with what is being done, how many images are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,20 @@ def score(
     fails on the numbers themselves becomes a status.
     """
     began = time.monotonic()
+    talk = talk or (lambda what, done, total: None)
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
     images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where)
     network = _extractor(rules, held_against, extractor).to(where)
     _require_enough(images, wanted)
-    banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None))
-    scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
+    banks = _banks(images, held_against, rules, network, talk)
+    if not current_team().leads:
+        return current_team().from_leader(None)
+    with heard_by(talk):
+        scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
     counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
-    return ScoreCard(
+    card = ScoreCard(
         dataset=held_against.name,
         resolution=images.resolution,
         source=images.origin,
@@ -78,22 +81,7 @@ def score(
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
     )
-
-
-def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
-    """The features, logits and labels of every image of ``source``, in order."""
-    features, logits, labels = [], [], []
-    done = 0
-    for images, y in source.batches():
-        extracted = extractor(images)
-        features.append(extracted.features)
-        labels.append(y)
-        if extracted.logits is not None:
-            logits.append(extracted.logits)
-        done += len(y)
-        talk(what, done, source.count)
-    all_logits = torch.cat(logits).numpy() if logits else None
-    return FeatureBank(torch.cat(features).numpy(), all_logits, torch.cat(labels).numpy())
+    return current_team().from_leader(card)
 
 
 def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
@@ -125,17 +113,13 @@ def _require_enough(source: Source, wanted: dict[Metric, list[Value]]) -> None:
 
 
 def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extractor, talk: Talk) -> Banks:
-    def bank(images: Source, what: str) -> FeatureBank:
-        key: dict[str, object] = {"source": images.fingerprint, "extractor": extractor.fingerprint}
-        return cached_bank(key, lambda: extract(images, extractor, talk, what))
-
     def real(split: str) -> tuple[FeatureBank, str]:
         images = dataset.load(split, source.resolution)
-        return bank(Images(images, {}), f"real images ({split})"), images.fingerprint
+        return bank_of(Images(images, {}), extractor, talk, f"real images ({split})"), images.fingerprint
 
     reference, reference_sha256 = real(protocol.reference_split)
     floor = real(dataset.held_out)[0] if dataset.held_out else None
-    return Banks(bank(source, "images to score"), reference, floor, reference_sha256)
+    return Banks(bank_of(source, extractor, talk, "images to score"), reference, floor, reference_sha256)
 
 
 def _compute(

@@ -43,8 +43,11 @@ class Source(ABC):
         """Where the images are not what ``protocol`` asks for, in words."""
 
     @abstractmethod
-    def batches(self) -> Batches:
-        """(uint8 images (B, C, R, R), int64 labels (B,)) on the CPU, always the same."""
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        """(uint8 images (B, C, R, R), int64 labels (B,)) on the CPU of the images ``start`` to ``stop``, always the same.
+
+        From a ``start`` that 256 divides, the batches are those that the whole source has there.
+        """
 
 
 class Images(Source):
@@ -64,8 +67,9 @@ class Images(Source):
         said = [f"{min(per_class)} to {max(per_class)} images per class instead of equally many"] if uneven else []
         return _other_count(self, protocol) + said
 
-    def batches(self) -> Batches:
-        yield from zip(self.images.images.split(256), self.images.labels.split(256), strict=True)
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        images, labels = self.images.images[start:stop], self.images.labels[start:stop]
+        yield from zip(images.split(256), labels.split(256), strict=True)
 
 
 class Samples(Source):
@@ -87,8 +91,9 @@ class Samples(Source):
     def deviations(self, protocol: Protocol) -> list[str]:
         return _other_count(self, protocol)
 
-    def batches(self) -> Batches:
-        return generate(self.generator, self.count, seed=self.seed, labels=self.labels)
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        count = (self.count if stop is None else stop) - start
+        return generate(self.generator, count, seed=self.seed, labels=self.labels, start=start)
 
 
 def _origin(generator: LoadedGenerator) -> dict[str, Any]:

@@ -40,18 +40,21 @@ def score(
     from ganeval.files import require_folder, require_writable, write_text
     from ganeval.leaderboard.table import add
     from ganeval.scoring import score as run_scoring
+    from ganeval.team import leads, team
     from ganeval.terminal import extraction_progress, show_card
 
-    if out:
+    if out and leads():
         require_writable(out)
-    if leaderboard:
+    if leaderboard and leads():
         require_folder(leaderboard)
     keys = _keys(metrics) if metrics is not None else None
-    with extraction_progress() as talk:
+    with team(), extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
             talk=talk,
         )  # fmt: skip
+    if not leads():
+        return
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)
     else:
