@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from ganeval.cache import cached_bank, cached_moments, kept_moments
+from ganeval.cache import cached_moments, kept_moments
 from ganeval.data.base import Dataset, ImageSet
+from ganeval.extraction import bank_of
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_of
 from ganeval.metrics.base import Metric
+from ganeval.progress import Talk
 from ganeval.protocols import Protocol
 from ganeval.sources import FeatureSource, Images, ImageSource
 from ganeval.statistics import Statistics
-
-Talk = Callable[[str, int, int], None]
-"""Called with what is being done, how many images are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def banks_of(
 
     def fake() -> FeatureBank:
         if isinstance(source, ImageSource):
-            return _bank(source, extractor, talk, "images to score")
+            return bank_of(source, extractor, talk, "images to score")
         return source.bank(extractor)
 
     if isinstance(against, Statistics):
@@ -98,28 +97,5 @@ def _real_bank(
     kept = kept_moments(key) if wanted and all(metric.moments_suffice for metric in wanted) else None
     if kept and kept.count and kept.count > extractor.feature_dim:
         return MomentBank(kept)
-    bank = _bank(source, extractor, talk, f"real images ({split})")
+    bank = bank_of(source, extractor, talk, f"real images ({split})")
     return replace(bank, recall=lambda: cached_moments(key, lambda: moments_of(bank.features)))
-
-
-def _bank(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
-    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
-    return cached_bank(key, lambda: extract(source, extractor, talk, what))
-
-
-def extract(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
-    """The features, logits and labels of every image of ``source``, in order."""
-    features, logits, labels = [], [], []
-    done = 0
-    for images, y in source.batches():
-        extracted = extractor(images)
-        features.append(extracted.features)
-        if y is not None:
-            labels.append(y)
-        if extracted.logits is not None:
-            logits.append(extracted.logits)
-        done += len(images)
-        talk(what, done, source.count)
-    all_logits = torch.cat(logits).numpy() if logits else None
-    all_labels = torch.cat(labels).numpy() if labels else None
-    return FeatureBank(torch.cat(features).numpy(), all_logits, all_labels)

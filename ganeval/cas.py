@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from filelock import FileLock
 from torch import Tensor
 
-from ganeval.banks import Talk
 from ganeval.cache import cached_bank, home
 from ganeval.checkpoints import sha256_of
 from ganeval.classifiers.evaluate import logits_of
@@ -36,6 +35,7 @@ from ganeval.extractors.classifier import with_channels
 from ganeval.features import FeatureBank
 from ganeval.files import require_folder
 from ganeval.metrics.accuracy import top_accuracy
+from ganeval.progress import Talk
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.recipes.schema import to_json
 from ganeval.scorecard import Score, ScoreCard

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from ganeval import __version__
-from ganeval.banks import Talk, reference_bank
+from ganeval.banks import reference_bank
 from ganeval.data.registry import find_dataset
 from ganeval.environment import find_device
 from ganeval.features import Moments
+from ganeval.progress import Talk
 from ganeval.protocols import PROTOCOLS
 from ganeval.scoring import choose_extractor
 from ganeval.statistics import write_statistics

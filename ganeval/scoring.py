@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ganeval import batch_statistics
-from ganeval.banks import Banks, Talk, banks_of
+from ganeval.banks import Banks, banks_of
 from ganeval.computable import computable
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
@@ -19,11 +19,13 @@ from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.importers.studiogan import Hints
 from ganeval.measuring import Measurement, Wanted, wanted_values
+from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.scorecard import ScoreCard
 from ganeval.sources import FeatureSource, ImageSource, Source, open_source
 from ganeval.sources.saving import Keep
 from ganeval.statistics import Statistics, read_statistics
+from ganeval.team import current_team
 
 
 def score(
@@ -45,7 +47,8 @@ def score(
 
     Raises ``UserError`` for what cannot be scored; a metric that fails on the numbers themselves becomes a status.
     """
-    began = time.monotonic()
+    began, team = time.monotonic(), current_team()
+    talk = talk or (lambda what, done, total: None)
     rules = PROTOCOLS.get(protocol)
     wanted: Wanted = wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
@@ -64,10 +67,14 @@ def score(
     here = rules.resolved(held_against) if held_against else rules
     network = choose_extractor(rules, against, extractor).to(where)
     _require_enough(images, wanted)
-    banks = banks_of(images, given or against, here, network, talk or (lambda what, done, total: None), wanted)
+    banks = banks_of(images, given or against, here, network, talk, wanted)
+    if not team.leads:
+        return team.from_leader(None)
     keep.finish(images, banks.fake, network, rules)
     measurement = Measurement(banks, network, held_against, rules)
-    return ScoreCard(
+    with heard_by(talk):
+        scores = measurement.scores(wanted)
+    card = ScoreCard(
         dataset=against.name,
         resolution=images.resolution,
         source=images.origin,
@@ -77,12 +84,13 @@ def score(
         extractor={"name": network.name, "sha256": network.weights_sha256, "resize": network.resize, "record": network.record},
         counts=banks.counts(),
         seed=images.seed,
-        scores=measurement.scores(wanted),
+        scores=scores,
         deviations=(*images.deviations(here), *_deviations(rules, sampled, given, banks, network)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
         per_class=measurement.per_class() if per_class else (),
     )
+    return team.from_leader(card)
 
 
 def _with_sampling(

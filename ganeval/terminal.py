@@ -20,7 +20,7 @@ from ganeval.scorecard import OK, Interval, ScoreCard, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ganeval.banks import Talk
+    from ganeval.progress import Talk
     from ganeval.protocols.explain import Line
 
 ARROWS = {"lower": "↓", "higher": "↑"}
@@ -126,17 +126,21 @@ def show_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 @contextmanager
 def extraction_progress() -> Iterator[Talk]:
-    """A bar per set of images on stderr while their features are extracted; nothing where stderr is not a terminal."""
+    """A bar on stderr per set of images and per long computation.
+
+    Nothing where stderr is not a terminal, or another process speaks.
+    """
+    from ganeval.team import leads
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal
-    ) as progress:
+    quiet = not (Console(stderr=True).is_terminal and leads())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
         tasks: dict[str, TaskID] = {}
 
         def talk(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done)
+            progress.update(tasks[what], completed=done, total=total)
 
         yield talk
 

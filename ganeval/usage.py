@@ -12,6 +12,7 @@ from typing import IO, Any
 import click
 
 from ganeval.errors import UserError
+from ganeval.team import leads
 
 USER_MISTAKE, INTERRUPTED = 2, 130
 
@@ -52,6 +53,8 @@ class Group(click.Group):
         except UserError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
+            if not leads():  # the first of several processes says it, and its status counts
+                ctx.exit(0)
             click.echo(f"ganeval: {_one_line(str(error))}", err=True)
             ctx.exit(USER_MISTAKE)
         except KeyboardInterrupt:

@@ -71,24 +71,27 @@ def score(
     from ganeval.leaderboard.table import add
     from ganeval.scoring import score as run_scoring
     from ganeval.sources.saving import Keep
+    from ganeval.team import leads, team
     from ganeval.terminal import extraction_progress, show_card
 
     printed = str(per_class) == "-"
     if printed and as_json:
         raise UserError("--json and --per-class - both print to stdout: give --per-class a file, the card holds the table too")
     for path in (out, None if printed else per_class):
-        if path:
+        if path and leads():
             require_writable(path)
-    if leaderboard:
+    if leaderboard and leads():
         require_folder(leaderboard)
     keys = _keys(metrics) if metrics is not None else None
-    with extraction_progress() as talk:
+    with team(), extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
             talk=talk, reference=reference, keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None,
         )  # fmt: skip
+    if not leads():
+        return
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)
     elif not printed:

@@ -20,7 +20,7 @@ class Extractor(ABC):
     """A frozen network with its own idea of resize and scaling, known by the SHA-256 of its weights.
 
     ``name`` appears in every metric's heading; ``classes`` are the class names behind the logits, in order, or ``None``;
-    ``record`` holds what is known about the network (test accuracy, training set ...) as plain JSON.
+    ``device`` is where it computes; ``record`` holds what is known about the network (test accuracy, training set ...) as plain JSON.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Extractor(ABC):
     value_range: str
     weights_sha256: str
     record: dict[str, object]
+    device: torch.device = torch.device("cpu")
 
     @abstractmethod
     def __call__(self, images: Tensor) -> Extracted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -80,15 +80,23 @@ class Metric(ABC):
         Pure; raises ``MetricError`` where the samples do not allow it.
         """
 
+    def without_groups(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Sequence[Mapping[str, float]]:
+        """:meth:`compute` without each group of generated samples in turn; ``group`` (M,) numbers them from 0, none empty.
+
+        A metric overrides this where it can share work between the groups; the values must be those of ``compute``. Raises
+        ``MetricError`` where one of them cannot be had.
+        """
+        return [self.compute(fake.take(group != g), reference) for g in range(int(group.max()) + 1)]
+
     def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
         """The values of all samples, and without each group; ``group`` (N,) says which of 0 .. G - 1 a generated sample is in.
 
-        Metrics override it that can share work between the groups, and must where they draw at random: other draws for
-        each group would pass for a spread of the samples. Raises ``MetricError`` where :meth:`compute` does.
+        Metrics override it that draw at random or fit: other draws for each group would pass for a spread of the samples.
+        Raises ``MetricError`` where :meth:`compute` does.
         """
         values = self.compute(fake, reference)
         try:
-            without = tuple(self.compute(fake.take(group != g), reference) for g in range(int(group.max()) + 1))
+            without = tuple(self.without_groups(fake, reference, group))
         except MetricError:
             without = ()
         return Replicates(values, without)

@@ -9,20 +9,23 @@ the singular values of F1' F2 for any factors S1 = F1 F1', S2 = F2 F2'. No matri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganeval.canonical import later
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, MomentBank, Moments, moments_of
+from ganeval.features import FeatureBank, Float64, MomentBank, Moments, moments_of
 from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
+from ganeval.metrics.memory import remembered
+from ganeval.progress import counted
 
 # A distance, or an eigenvalue of a covariance, this little below zero is rounding of (float32) statistics, relative to its scale.
 ROUNDING = 1e-6
@@ -37,13 +40,14 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     Raises :class:`MetricError` where the moments differ in dimension, rest on fewer than 2 samples, are not finite or
     are no covariances, and where a number overflows.
     """
-    for moments in (a, b):
-        _check_moments(moments)
-    if len(a.mean) != len(b.mean):
-        raise MetricError(f"{len(a.mean)} and {len(b.mean)} feature dimensions cannot be compared: use one extractor for both")
+    _check_pair_of_moments(a, b)
+    return _distance_of_moments(a, b, _cholesky(b.cov))
+
+
+def _distance_of_moments(a: Moments, b: Moments, lower: Tensor | None) -> float:
     shift = a.mean - b.mean
     with _solver_failures():
-        root = _trace_of_root(torch.tensor(a.cov, dtype=torch.float64), torch.tensor(b.cov, dtype=torch.float64))
+        root = _trace_of_root(torch.tensor(a.cov, dtype=torch.float64), torch.tensor(b.cov, dtype=torch.float64), lower)
     return _distance(float(shift @ shift), float(np.trace(a.cov) + np.trace(b.cov)), root)
 
 
@@ -78,19 +82,24 @@ def _distance(shift: float, spread: float, root: float) -> float:
     return max(distance, 0.0)
 
 
-def _trace_of_root(a: Tensor, b: Tensor) -> float:
-    """tr (a b)^(1/2) of two positive semi-definite float64 matrices.
+def _trace_of_root(a: Tensor, b: Tensor, lower: Tensor | None) -> float:
+    """tr (a b)^(1/2) of two positive semi-definite float64 matrices, b = L L' with the Cholesky factor L where it has one.
 
-    With a = L L' it is the sum of the roots of the eigenvalues of L' b L: one Cholesky factor and one symmetric eigenproblem.
+    It is the sum of the roots of the eigenvalues of L' a L: one symmetric eigenproblem.
     Roots magnify rounding near zero, so a (nearly) singular product takes the slower way over the factors of both matrices,
     which drops the null directions and takes no root of a rounding error.
     """
-    lower, failed = torch.linalg.cholesky_ex(a)
-    if not failed:
-        eigenvalues = torch.linalg.eigvalsh(lower.T @ b @ lower)
+    if lower is not None:
+        eigenvalues = torch.linalg.eigvalsh(lower.T @ a @ lower)
         if eigenvalues[0] > _negligible(eigenvalues):
             return float(eigenvalues.sqrt().sum())
     return float(torch.linalg.svdvals(_factor(a).T @ _factor(b)).sum())
+
+
+def _cholesky(cov: Float64) -> Tensor | None:
+    """The lower factor of a covariance (D, D), ``None`` where it is singular."""
+    lower, failed = torch.linalg.cholesky_ex(torch.tensor(cov, dtype=torch.float64))
+    return None if failed else lower
 
 
 def _factor(cov: Tensor) -> Tensor:
@@ -111,6 +120,13 @@ def _negligible(eigenvalues: Tensor) -> float:
 def _centred_factor(x: Array) -> Tensor:
     centred = x - x.mean(axis=0, dtype=np.float64)
     return torch.from_numpy(centred / np.sqrt(len(x) - 1))
+
+
+def _check_pair_of_moments(a: Moments, b: Moments) -> None:
+    for moments in (a, b):
+        _check_moments(moments)
+    if len(a.mean) != len(b.mean):
+        raise MetricError(f"{len(a.mean)} and {len(b.mean)} feature dimensions cannot be compared: use one extractor for both")
 
 
 def _check_moments(moments: Moments) -> None:
@@ -153,10 +169,53 @@ class Frechet(Metric):
         real = given(reference)
         if self.ddof != 1:
             return {"fid": frechet_distance(_normalised(fake.moments, self.ddof), _normalised(real.moments, self.ddof))}
-        known_by_rows = not any(isinstance(bank, MomentBank) for bank in (fake, real))
-        if known_by_rows and max(len(fake), len(real)) <= fake.features.shape[1]:
+        few = not isinstance(fake, MomentBank) and len(fake) <= fake.features.shape[1]
+        if few and not isinstance(real, MomentBank) and len(real) <= real.features.shape[1]:
             return {"fid": frechet_distance_of_samples(fake.features, real.features)}
-        return {"fid": frechet_distance(fake.moments, real.moments)}
+        _check_pair_of_moments(fake.moments, real.moments)
+        lower = _factor_of_reference(real)
+        if lower is not None and few:
+            return {"fid": _distance_of_few(fake, real.moments, lower)}
+        return {"fid": _distance_of_moments(fake.moments, real.moments, lower)}
+
+    def without_groups(
+        self, fake: FeatureBank, reference: FeatureBank | None, group: NDArray[np.int64]
+    ) -> Sequence[Mapping[str, float]]:
+        """The values without each group, whose moments are those of all samples less the group's, in float64."""
+        real = given(reference)
+        if self.ddof != 1 or len(fake) - int(np.bincount(group).max()) <= fake.features.shape[1]:
+            return super().without_groups(fake, reference, group)  # a difference of moments would have noise for null directions
+        _check_pair_of_moments(fake.moments, real.moments)
+        lower, groups = _factor_of_reference(real), range(int(group.max()) + 1)
+        return [
+            {"fid": _distance_of_moments(_moments_without(fake, group == g), real.moments, lower)}
+            for g in counted("Fréchet distance without each group", groups)
+        ]
+
+
+def _distance_of_few(few: FeatureBank, moments: Moments, lower: Tensor) -> float:
+    """The distance of fewer samples than dimensions: they are a factor of their singular covariance."""
+    shift = few.moments.mean - moments.mean
+    with _solver_failures():
+        root = float(torch.linalg.svdvals(_centred_factor(few.features) @ lower).sum())
+    return _distance(float(shift @ shift), float(np.trace(few.moments.cov) + np.trace(moments.cov)), root)
+
+
+def _factor_of_reference(real: FeatureBank) -> Tensor | None:
+    """The Cholesky factor, computed once per reference."""
+    with _solver_failures():
+        return remembered(real, "cholesky", lambda: _cholesky(real.moments.cov))
+
+
+def _moments_without(bank: FeatureBank, left_out: NDArray[np.bool_]) -> Moments:
+    """Mean and covariance of the other samples. Everything is taken from the mean of all, so that nothing cancels."""
+    mean, cov, _ = bank.moments
+    count = len(bank)
+    gone = bank.features[left_out] - mean
+    left = count - len(gone)
+    shift = -gone.sum(axis=0) / left
+    scatter = cov * (count - 1) - gone.T @ gone - left * np.outer(shift, shift)
+    return Moments(mean + shift, scatter / (left - 1), left)
 
 
 METRICS.add(Frechet.name, Frechet())

@@ -18,7 +18,7 @@ from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
-from ganeval.metrics.neighbours import BLOCK, nearest, nearest_other
+from ganeval.metrics.nearest import BLOCK, nearest, nearest_other
 
 
 class Copying(NamedTuple):

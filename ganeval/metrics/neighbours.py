@@ -1,55 +1,118 @@
-"""Nearest neighbours by blocks of distances: memory for a block, not for all pairs."""
+"""The nearest neighbours of every point within its own set, exactly, from half of the symmetric rough distances."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ganeval.features import Float64, Int64
-from ganeval.metrics.checks import Array
+from ganeval.metrics.distances import Cloud, Tile, rough_products, squared_distances, tile
+from ganeval.progress import counted
 
-BLOCK = 2048
+MANY = 6
+"""Candidates per wanted neighbour above which a tile's float64 distances are formed: usual features have fewer than two."""
 
 
 class Nearest(NamedTuple):
-    """``distance`` (N,) to the nearest neighbour, 0 for exact copies, and its ``row`` (N,) among the points."""
+    """``squared`` (N, n) float64 distances to the n nearest other points, ascending, and ``who`` (N, n) they are."""
 
-    distance: Float64
-    row: Int64
-
-
-def nearest(queries: Array, points: Array, block: int = BLOCK) -> Nearest:
-    """The nearest of ``points`` (M, D), M >= 1, to each of ``queries`` (N, D)."""
-    return _nearest(queries, points, block, itself=False)
+    squared: Float64
+    who: Int64
 
 
-def nearest_other(points: Array, block: int = BLOCK) -> Nearest:
-    """The nearest other point to each of ``points`` (M, D), M >= 2; a copy of a point is another one."""
-    return _nearest(points, points, block, itself=True)
+def nearest(cloud: Cloud, count: int, block: int, what: str) -> Nearest:
+    """The ``count`` nearest, 1 <= count < N. Of points at the same distance any may be named."""
+    candidates = _Candidates(cloud, count)
+    blocks = cloud.slices(block)
+    diagonal = [(rows, rows) for rows in blocks]  # first: they give every point a bound to hold the others against
+    across = [(rows, columns) for n, rows in enumerate(blocks) for columns in blocks[n + 1 :]]
+    with rough_products():
+        for rows, columns in counted(what, diagonal + across):
+            pairs = tile(cloud, cloud, rows, columns)
+            if rows == columns:
+                pairs.lower.fill_diagonal_(torch.inf)  # a point is not its own neighbour
+            candidates.add(pairs, of_rows=True)
+            if rows != columns:
+                candidates.add(pairs, of_rows=False)
+    return candidates.settle()
 
 
-def _nearest(queries: Array, points: Array, block: int, *, itself: bool) -> Nearest:
-    """Squared distances are float64 products of centred points, which find the neighbour; its distance is then taken anew from
-    differences, which do not cancel: memory is O(block^2 + block D) beside the sets.
-    """
-    centre = points.mean(axis=0, dtype=np.float64)
-    distance, index = np.empty(len(queries)), np.empty(len(queries), dtype=np.int64)
-    for first in range(0, len(queries), block):
-        rows = slice(first, min(first + block, len(queries)))
-        x = torch.from_numpy(queries[rows] - centre)
-        best = torch.full((len(x),), torch.inf, dtype=torch.float64)
-        found = torch.zeros(len(x), dtype=torch.int64)
-        for start in range(0, len(points), block):
-            y = torch.from_numpy(points[start : start + block] - centre)
-            squares = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2)  # less |x|^2, which is the same for all of a row
-            if itself and start == first:
-                squares.fill_diagonal_(torch.inf)
-            values, places = squares.min(dim=1)
-            closer = values < best
-            best, found = torch.where(closer, values, best), torch.where(closer, places + start, found)
-        index[rows] = found.numpy()
-        differences = queries[rows].astype(np.float64) - points[index[rows]]
-        distance[rows] = np.sqrt(np.square(differences).sum(axis=1))
-    return Nearest(distance, index)
+@dataclass
+class _Candidates:
+    """Pairs that may be among the ``count`` nearest of a point: those whose lower bound is below ``count`` upper bounds."""
+
+    cloud: Cloud
+    count: int
+    found: list[tuple[Int64, Int64, Float64]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.upper = np.full((len(self.cloud), self.count), np.inf)
+
+    def add(self, pairs: Tile, of_rows: bool) -> None:
+        """The candidates of a tile's rows among its columns, or of its columns among its rows."""
+        own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
+        bound = self.upper[own, -1]
+        if not np.isfinite(bound).all():
+            bound = np.minimum(bound, self._first_bound(pairs, of_rows))
+        at = np.flatnonzero(pairs.perhaps_below(bound, of_rows))
+        if len(at) > MANY * self.count * (own.stop - own.start):
+            return self._add_exactly(pairs, of_rows)
+        i, j, lower, upper = pairs.bounds_at(at)
+        points, others = (i, j) if of_rows else (j, i)
+        self._lower_bounds(own, points, upper)
+        self.found.append((points + own.start, others + other.start, lower))
+        return None
+
+    def _first_bound(self, pairs: Tile, of_rows: bool) -> Float64:
+        """(n,) a bound from one tile alone: that of the ``count`` smallest lower bounds, each with the tile's largest slack."""
+        lower = pairs.lower if of_rows else pairs.lower.T
+        if lower.shape[1] <= self.count:
+            return np.full(len(lower), np.inf)
+        least = lower.topk(self.count, dim=1, largest=False).values[:, -1].numpy() / self.cloud.scale**2
+        own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
+        slack = self.cloud.slack(own) + self.cloud.slack(other).max()
+        return np.nextafter(least + 2.0001 * slack, np.inf)
+
+    def _add_exactly(self, pairs: Tile, of_rows: bool) -> None:
+        """Where bounds cannot tell the points of a tile apart, its float64 distances do; the ``count`` least of them suffice."""
+        own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
+        squared = pairs.exact()
+        if pairs.rows == pairs.columns:
+            np.fill_diagonal(squared, np.inf)
+        squared = squared if of_rows else squared.T
+        kept = min(self.count, squared.shape[1])
+        least = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+        values = np.take_along_axis(squared, least, axis=1)
+        better = values < self.upper[own, -1:]
+        points, place = np.nonzero(better)
+        self._lower_bounds(own, points, values[better])
+        self.found.append((points + own.start, least[points, place] + other.start, values[better]))
+
+    def _lower_bounds(self, own: slice, points: Int64, upper: Float64) -> None:
+        """Take the upper bounds ``upper`` of the block's ``points`` into account."""
+        held = _least(len(self.upper[own]), points, upper, self.count)[0]
+        self.upper[own] = np.sort(np.concatenate([self.upper[own], held], axis=1), axis=1)[:, : self.count]
+
+    def settle(self) -> Nearest:
+        """Of what was found, what is not worse than the final bounds, told apart in float64."""
+        points, others, lower = (np.concatenate(parts) for parts in zip(*self.found, strict=True))
+        left = lower <= self.upper[points, -1]
+        points, others = points[left], others[left]
+        squared = squared_distances(self.cloud.points, self.cloud.points, points, others)
+        held, place = _least(len(self.cloud), points, squared, self.count)
+        return Nearest(held, others[place])
+
+
+def _least(rows: int, row: Int64, values: Float64, count: int) -> tuple[Float64, Int64]:
+    """(rows, count) the smallest ``values`` of each row, ascending, infinite where there are fewer, and where they stand."""
+    order = np.lexsort((values, row))
+    sorted_rows = row[order]
+    rank = np.arange(len(order)) - np.searchsorted(sorted_rows, np.arange(rows))[sorted_rows]
+    kept = rank < count
+    held, place = np.full((rows, count), np.inf), np.zeros((rows, count), dtype=np.int64)
+    held[sorted_rows[kept], rank[kept]] = values[order[kept]]
+    place[sorted_rows[kept], rank[kept]] = order[kept]
+    return held, place

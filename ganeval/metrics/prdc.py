@@ -8,26 +8,31 @@ NeurIPS 2019, arXiv 1904.06991. Density and coverage: Naeem et al., ICML 2020, a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from ganeval.canonical import later
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Float64
+from ganeval.features import FeatureBank, Int64
+from ganeval.metrics.balls import Balls, Encounters, encounters, neighbours_for
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
+from ganeval.metrics.distances import Cloud, clouds
+from ganeval.metrics.memory import remembered
+from ganeval.metrics.neighbours import Nearest, nearest
 
 # Whether a sample exactly on the rim of a ball lies inside: "less" as in prdc and StudioGAN, "less_equal" as in torch-fidelity.
 Comparison = Literal["less", "less_equal"]
 
-# Squared distances in float64 that differ by less than this part of the squared norms involved count as equal. It is above the
-# rounding of a matrix product (20 eps measured, D up to 8192) and below what float32 features tell apart: duplicates are ties.
-ROUNDING = 1e-13
+BLOCK = 2048
+"""Distances are formed BLOCK x BLOCK at a time."""
+
+SPARE = 7
+"""Neighbours of a generated sample beyond the k-th that are found at once, so that leaving out a tenth needs no second search."""
 
 
 class PRDC(NamedTuple):
@@ -39,82 +44,43 @@ class PRDC(NamedTuple):
     coverage: float
 
 
-class Cloud(NamedTuple):
-    """``points`` (N, D), to be taken relative to ``centre`` (D,): far from the origin the products below would cancel."""
-
-    points: Array
-    centre: Float64
-
-    def slices(self, block: int, start: int = 0) -> Iterator[slice]:
-        return (slice(first, min(first + block, len(self.points))) for first in range(start, len(self.points), block))
-
-    def at(self, rows: slice) -> Tensor:
-        """The centred points of ``rows``, float64."""
-        return torch.from_numpy(self.points[rows] - self.centre)
-
-
-def prdc(real: Array, fake: Array, k: int = 5, comparison: Comparison = "less", block: int = 2048) -> PRDC:
+def prdc(real: Array, fake: Array, k: int = 5, comparison: Comparison = "less", block: int = BLOCK) -> PRDC:
     """The four values of ``fake`` (M, D) against ``real`` (N, D), balls reaching to the ``k``-th neighbour, self excluded.
 
-    Squared distances are float64, taken ``block`` x ``block`` at a time: memory is O(block^2 + block D + N + M) beside the
-    features, and the values do not depend on ``block``. Raises :class:`MetricError` where a set has no more than ``k`` samples.
+    They are those of float64 distances; most are formed in less (:mod:`ganeval.metrics.distances`). Memory is O(block^2 + N + M)
+    and two to four bytes per feature beside the features. The values do not depend on ``block``. Raises :class:`MetricError`
+    where a set has no more than ``k`` samples.
     """
+    _check(real, fake, k, comparison)
+    reals, fakes = clouds(real, fake)
+    found = [nearest(cloud, k, block, f"neighbours among {what}") for cloud, what in ((reals, "real"), (fakes, "generated"))]
+    balls = [Balls(cloud, near, k, comparison == "less_equal") for cloud, near in zip((reals, fakes), found, strict=True)]
+    one_group = np.zeros(len(fake), dtype=np.int64)
+    return _values(encounters(balls[0], balls[1], one_group, leave_out=False, block=block), one_group, k, None)
+
+
+def _check(real: Array, fake: Array, k: int, comparison: str) -> None:
     if k < 1:
         raise MetricError(f"k counts neighbours and must be at least 1, got {k}")
     if comparison not in get_args(Comparison):
         raise MetricError(f"unknown comparison '{comparison}': known are {', '.join(get_args(Comparison))}")
     check_pair(real, fake, minimum=k + 1)
-    centre = real.mean(axis=0, dtype=np.float64)
-    reals, fakes = Cloud(real, centre), Cloud(fake, centre)
-    real_reach, fake_reach = (_reach(cloud, k, comparison, block) for cloud in (reals, fakes))
-    near_real, near_fake, occupied = (torch.zeros(n, dtype=torch.bool) for n in (len(fake), len(real), len(real)))
-    memberships = 0
-    for rows in reals.slices(block):
-        for columns in fakes.slices(block):
-            distances = _squared_distances(reals.at(rows), fakes.at(columns))
-            in_real_ball = distances < real_reach[rows, None]
-            memberships += int(in_real_ball.sum())
-            near_real[columns] |= in_real_ball.any(dim=0)
-            occupied[rows] |= in_real_ball.any(dim=1)
-            near_fake[rows] |= (distances < fake_reach[columns]).any(dim=1)
+
+
+def _values(met: Encounters, group: Int64, k: int, without: int | None) -> PRDC:
+    """The four values of all generated samples, or of those outside the group ``without``."""
+    kept = group != without if without is not None else np.ones(len(group), dtype=bool)
+    groups: NDArray[np.bool_] = np.arange(met.occupied.shape[1]) != (-1 if without is None else without)
+    memberships = met.memberships[kept]
+    near = met.near[:, groups].any(axis=1)
+    if without is not None:
+        near |= met.near_without[:, without]
     return PRDC(
-        precision=int(near_real.sum()) / len(fake),
-        recall=int(near_fake.sum()) / len(real),
-        density=memberships / (k * len(fake)),
-        coverage=int(occupied.sum()) / len(real),
+        precision=int((memberships > 0).sum()) / len(memberships),
+        recall=int(near.sum()) / len(near),
+        density=int(memberships.sum()) / (k * len(memberships)),
+        coverage=int(met.occupied[:, groups].any(axis=1).sum()) / len(near),
     )
-
-
-def _reach(cloud: Cloud, k: int, comparison: Comparison, block: int) -> Tensor:
-    """(N,) the value below which a squared distance is inside each ball; half of the symmetric distances are computed."""
-    count = len(cloud.points)
-    nearest = torch.full((count, k), torch.inf, dtype=torch.float64)
-    norms = torch.empty(count, dtype=torch.float64)
-    for rows in cloud.slices(block):
-        x = cloud.at(rows)
-        norms[rows] = x.square().sum(dim=1)
-        within = _squared_distances(x, x).fill_diagonal_(torch.inf)  # a sample is not its own neighbour
-        nearest[rows] = _smallest(nearest[rows], within)
-        for columns in cloud.slices(block, start=rows.stop):
-            across = _squared_distances(x, cloud.at(columns))
-            nearest[rows] = _smallest(nearest[rows], across)
-            nearest[columns] = _smallest(nearest[columns], across.T)
-    radius = nearest[:, -1]
-    rim = ROUNDING * (norms + radius)
-    return radius - rim if comparison == "less" else radius + rim
-
-
-def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """(n, m) float64; rounding may leave the distance of duplicates slightly below zero."""
-    norms = x.square().sum(dim=1, keepdim=True) + y.square().sum(dim=1)
-    return torch.addmm(norms, x, y.T, alpha=-2)
-
-
-def _smallest(nearest: Tensor, distances: Tensor) -> Tensor:
-    """The k smallest, ascending, of each row of ``nearest`` (n, k) and ``distances`` (n, m) together."""
-    k = nearest.shape[1]
-    found = distances.topk(min(k, distances.shape[1]), dim=1, largest=False).values
-    return torch.cat([nearest, found], dim=1).topk(k, dim=1, largest=False).values
 
 
 @dataclass(frozen=True)
@@ -145,14 +111,49 @@ class PrecisionRecallDensityCoverage(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """The four values. Raises :class:`MetricError` where either set has no more than ``k`` samples."""
-        return prdc(self._reals(reference).features, fake.features, self.k, self.comparison)._asdict()
+        one_group = np.zeros(len(fake), dtype=np.int64)
+        met = self._encounters(fake, self._reals(reference), one_group, min(self.k + SPARE, len(fake) - 1), leave_out=False)
+        return _values(met, one_group, self.k, None)._asdict()
+
+    def without_groups(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Sequence[Mapping[str, float]]:
+        """The values without each group, from one visit of the distances: equal to those of the smaller sets."""
+        count = neighbours_for(self.k, group)
+        if len(fake) - int(np.bincount(group).max()) <= self.k:
+            raise MetricError(f"without a group of {int(np.bincount(group).max())} there are no {self.k + 1} samples left")
+        met = self._encounters(fake, self._reals(reference), group, count, leave_out=True)
+        return [_values(met, group, self.k, g)._asdict() for g in range(int(group.max()) + 1)]
 
     def _reals(self, reference: FeatureBank | None) -> FeatureBank:
         """The part of the reference that is used."""
-        real = given(reference)
-        if self.reals is None or len(real) <= self.reals:
+        real, count = given(reference), self.reals
+        if count is None or len(real) <= count:
             return real
-        return real.take(np.random.RandomState(self.reals_seed).permutation(len(real))[: self.reals])
+        drawn = np.random.RandomState(self.reals_seed).permutation(len(real))[:count]
+        return remembered(real, ("part", count, self.reals_seed), lambda: real.take(drawn))
+
+    def _encounters(self, fake: FeatureBank, real: FeatureBank, group: Int64, count: int, *, leave_out: bool) -> Encounters:
+        """Of both banks' balls; neighbours that an earlier call found are not sought again."""
+        _check(real.features, fake.features, self.k, self.comparison)
+        reals, fakes = clouds(real.features, fake.features)
+        found = (
+            _neighbours(real, reals, self.k, "neighbours among real"),
+            _neighbours(fake, fakes, count, "neighbours among generated"),
+        )
+        balls = [
+            Balls(cloud, near, self.k, self.comparison == "less_equal")
+            for cloud, near in zip((reals, fakes), found, strict=True)
+        ]  # fmt: skip
+        return encounters(balls[0], balls[1], group, leave_out=leave_out, block=BLOCK)
+
+
+def _neighbours(bank: FeatureBank, cloud: Cloud, count: int, what: str) -> Nearest:
+    """At least ``count`` of them where an earlier call found as many."""
+    known: dict[int, Nearest] = remembered(bank, "nearest", dict)
+    for size, found in known.items():
+        if size >= count:
+            return found
+    known[count] = nearest(cloud, count, BLOCK, what)
+    return known[count]
 
 
 METRICS.add(PrecisionRecallDensityCoverage.name, PrecisionRecallDensityCoverage())

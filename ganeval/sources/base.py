@@ -54,8 +54,11 @@ class ImageSource(Source):
     resolution: int
 
     @abstractmethod
-    def batches(self) -> Batches:
-        """(uint8 images (B, C, R, R), int64 labels (B,) or None) on the CPU, always the same."""
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        """(uint8 images (B, C, R, R), int64 labels (B,) or None) on the CPU of the images ``start`` to ``stop``, always the same.
+
+        From a ``start`` that 256 divides, the batches are those that the whole source has there.
+        """
 
 
 class FeatureSource(Source):

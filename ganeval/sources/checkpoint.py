@@ -47,8 +47,9 @@ class Samples(ImageSource):
     def deviations(self, protocol: Protocol) -> list[str]:
         return other_count(self, protocol)
 
-    def batches(self) -> Batches:
-        for images, labels in generate(self.generator, self.count, seed=self.seed, manner=self.manner):
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        count = (self.count if stop is None else stop) - start
+        for images, labels in generate(self.generator, count, seed=self.seed, manner=self.manner, start=start):
             yield images, labels if self.labelled else None
 
 

@@ -35,8 +35,9 @@ class Images(ImageSource):
     def deviations(self, protocol: Protocol) -> list[str]:
         return other_count(self, protocol) + uneven_labels(self, self.images.labels, protocol)
 
-    def batches(self) -> Batches:
-        yield from zip(self.images.images.split(BATCH), self.images.labels.split(BATCH), strict=True)
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        images, labels = self.images.images[start:stop], self.images.labels[start:stop]
+        yield from zip(images.split(BATCH), labels.split(BATCH), strict=True)
 
 
 class File(NamedTuple):
@@ -72,9 +73,10 @@ class ImageFiles(ImageSource):
         said = ["images without labels"] if labels is None else uneven_labels(self, labels, protocol)
         return other_count(self, protocol) + said
 
-    def batches(self) -> Batches:
-        for start in range(0, self.count, BATCH):
-            files = self.files[start : start + BATCH]
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        wanted = self.files[start:stop]
+        for first in range(0, len(wanted), BATCH):
+            files = wanted[first : first + BATCH]
             yield torch.from_numpy(np.stack(in_threads(self._decode, files))), _labels_of(files)
 
     def _decode(self, file: File) -> NDArray[np.uint8]:

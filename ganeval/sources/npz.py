@@ -48,12 +48,14 @@ class ArrayImages(ImageSource):
         said = ["images without labels"] if self.labels is None else uneven_labels(self, self.labels, protocol)
         return other_count(self, protocol) + said
 
-    def batches(self) -> Batches:
-        start = 0
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        end, first = self.count if stop is None else stop, 0
         for rows in self.file.rows(self.name, BATCH):
-            labels = None if self.labels is None else self.labels[start : start + len(rows)]
-            yield torch.from_numpy(self._squares(rows)), labels
-            start += len(rows)
+            wanted = slice(max(first, start), min(first + len(rows), end))
+            if wanted.start < wanted.stop:
+                labels = None if self.labels is None else self.labels[wanted]
+                yield torch.from_numpy(self._squares(rows[wanted.start - first : wanted.stop - first])), labels
+            first += len(rows)
 
     def _squares(self, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.layout == "NHW":

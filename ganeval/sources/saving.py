@@ -24,6 +24,7 @@ from ganeval.files import UNFINISHED, disk_errors, fsync, new_folder, require_fo
 from ganeval.protocols import Protocol as Rules
 from ganeval.sources.bank import record_of
 from ganeval.sources.base import Batches, FeatureSource, ImageSource, Source
+from ganeval.team import current_team
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Saved(ImageSource):
         self.fingerprint, self.origin = source.fingerprint, source.origin
         if path.exists():
             raise UserError(f"{path} exists: choose another name for the images or remove it")
+        if current_team().size > 1:
+            raise UserError("--save-images: several processes have a share of the images each, score with a single one")
         require_folder(path.parent)
         bad = [name for name in self.classes if "/" in name or "\\" in name or name.startswith(".")]
         if bad and self.labelled:
@@ -82,9 +85,9 @@ class Saved(ImageSource):
     def deviations(self, protocol: Rules) -> list[str]:
         return self.source.deviations(protocol)
 
-    def batches(self) -> Batches:
-        if self.done:
-            yield from self.source.batches()
+    def batches(self, start: int = 0, stop: int | None = None) -> Batches:
+        if self.done or (start, stop or self.count) != (0, self.count):
+            yield from self.source.batches(start, stop)
             return
         with disk_errors(self.path), self._writer() as writer:
             for images, labels in self.source.batches():

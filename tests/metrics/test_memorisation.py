@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
 from ganeval.metrics.memorisation import Memorisation, copying
-from ganeval.metrics.neighbours import nearest, nearest_other
+from ganeval.metrics.nearest import nearest, nearest_other
 
 
 def draws(seed: int, count: int, dimensions: int = 8) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""Extraction: the same features whatever the share, the process, or the thread that makes the images."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganeval.data.registry import find_dataset
+from ganeval.errors import UserError
+from ganeval.extraction import AHEAD, ahead, extract
+from ganeval.extractors.base import Extracted, Extractor
+from ganeval.extractors.registry import find_extractor
+from ganeval.protocols import PROTOCOLS
+from ganeval.sampling import generate, load_generator
+from ganeval.sources import Images, Samples
+from ganeval.team import Team
+
+
+def silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def samples(tiny_run: Path) -> Samples:
+    return Samples(load_generator(tiny_run), find_dataset("digits").classes, PROTOCOLS.get("small-v1"), 700, seed=3)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_the_shares_of_a_team_are_the_whole_to_the_bit(samples: Samples, size: int) -> None:
+    extractor = find_extractor("digits-cnn")
+    for source in (samples, Images(find_dataset("digits").load("train"), {})):
+        whole = extract(source, extractor, silent, "test")
+        shares = [Team(rank, size, None).share(source.count, 256) for rank in range(size)]
+        assert [start for start, _ in shares[1:]] == [stop for _, stop in shares[:-1]]
+        parts = [extract(source, extractor, silent, "test", share) for share in shares]
+        full = [part for part in parts if len(part)]
+        for name in ("features", "logits", "labels"):
+            assert np.array_equal(np.concatenate([getattr(part, name) for part in full]), getattr(whole, name))
+
+
+def test_the_leader_never_idles_and_shares_are_even() -> None:
+    shares = [Team(rank, 4, None).share(10_000, 256) for rank in range(4)]
+    assert (shares[0][0], shares[-1][1]) == (0, 10_000)
+    lengths = [stop - start for start, stop in shares]
+    assert max(lengths) - min(lengths) <= 512
+    assert Team(0, 2, None).share(100, 256) == (0, 100)
+    assert Team(1, 2, None).share(100, 256) == (100, 100)
+
+
+@pytest.mark.parametrize("start", [0, 64, 100, 130])
+def test_samples_from_anywhere_are_those_of_the_whole(tiny_run: Path, start: int) -> None:
+    generator = load_generator(tiny_run)
+    images, labels = (torch.cat(parts) for parts in zip(*generate(generator, 150, seed=1), strict=True))
+    for batch_size in (7, 64, 256):
+        some = list(generate(generator, 150 - start, seed=1, start=start, batch_size=batch_size))
+        assert torch.equal(torch.cat([part for part, _ in some]), images[start:])
+        assert torch.equal(torch.cat([y for _, y in some]), labels[start:])
+        assert {len(y) for _, y in some[:-1]} <= {batch_size}
+
+
+def test_progress_counts_the_images_of_the_share(samples: Samples) -> None:
+    heard: list[tuple[str, int, int]] = []
+    extract(samples, find_extractor("digits-cnn"), lambda *step: heard.append(step), "test", (256, 512))
+    assert heard == [("test", done, 256) for done in (64, 128, 192, 256)]
+
+
+def test_things_made_ahead_are_the_same_in_the_same_order_and_not_too_many() -> None:
+    made: list[int] = []
+
+    def make() -> Iterator[int]:
+        for thing in range(20):
+            made.append(thing)
+            yield thing
+
+    with ahead(make()) as things:
+        for taken, thing in enumerate(things):
+            assert thing == taken
+            assert len(made) <= taken + 1 + AHEAD + 1  # waiting, and one in the maker's hands
+    assert made == list(range(20))
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_taken() -> None:
+    def fail() -> Iterator[int]:
+        yield 1
+        raise UserError("the second cannot be had")
+
+    with pytest.raises(UserError, match="the second cannot be had"), ahead(fail()) as things:
+        assert list(things) == [1]
+
+
+def test_whoever_stops_taking_leaves_no_thread_behind() -> None:
+    def endless() -> Iterator[int]:
+        while True:
+            yield 1
+
+    with pytest.raises(ZeroDivisionError), ahead(endless()) as things:
+        next(iter(things))
+        raise ZeroDivisionError
+    assert not [thread for thread in threading.enumerate() if thread.name == "images ahead"]
+
+
+class OnAnotherDevice(Extractor):
+    """Mean and spread of the pixels, as if computed where images had better be made ahead."""
+
+    name, feature_dim, classes, resize, value_range = "fake-gpu", 2, None, "none", "grey levels"
+    weights_sha256 = "0" * 64
+    device = torch.device("meta")
+    fails: Any = None
+
+    def __init__(self) -> None:
+        self.record: dict[str, object] = {}
+        self.threads: set[int] = set()
+
+    def __call__(self, images: Tensor) -> Extracted:
+        if self.fails:
+            raise self.fails
+        self.threads.add(threading.get_ident())
+        pixels = images.flatten(1).float()
+        return Extracted(torch.stack([pixels.mean(1), pixels.std(1)], dim=1), None)
+
+    def to(self, device: torch.device) -> OnAnotherDevice:
+        return self
+
+
+def test_off_the_cpu_images_are_made_ahead_with_the_same_result(samples: Samples) -> None:
+    there, here = OnAnotherDevice(), OnAnotherDevice()
+    here.device = torch.device("cpu")
+    first, second = extract(samples, there, silent, "test"), extract(samples, here, silent, "test")
+    assert np.array_equal(first.features, second.features)
+    assert np.array_equal(first.labels, second.labels)
+
+
+def test_full_memory_is_one_line_with_a_way_out(samples: Samples) -> None:
+    extractor = OnAnotherDevice()
+    extractor.fails = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...\nmany lines")
+    with pytest.raises(UserError, match=r"^the memory of meta is full .*torchrun --nproc_per_node=N -m ganeval score"):
+        extract(samples, extractor, silent, "test")
