@@ -20,6 +20,7 @@ from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
 from ganeval.sampling import resolve_checkpoint
+from ganeval.training.engine import Engine
 from ganeval.training.grids import save_real_grid, save_sample_grid
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
@@ -51,27 +52,32 @@ class Outcome:
 
 
 def train(
-    recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, device: torch.device | None = None, steps: int | None = None,
+    recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, engine: Engine | None = None, steps: int | None = None,
     habits: Habits | None = None, init: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
     ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
     networks. On one CPU with one number of threads the weights after any step are a function of recipe, data and ``seed``:
-    not of when the run was stopped and resumed.
+    not of when the run was stopped and resumed. ``engine`` says how they are computed: by default on the CPU in fp32.
     ``init`` is a checkpoint (or a run) whose weights the networks begin with, where they fit; the run remembers its hash.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
-    device, habits = device or torch.device("cpu"), habits or Habits()
+    engine, habits = engine or Engine(), habits or Habits()
+    device = engine.device
+    engine.check(recipe)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
     total = recipe.schedule.steps if steps is None else steps
     beginning = load_folder(resolve_checkpoint(init)) if init else None
-    identity = identity_of(dataset, images, whole, seed) | ({"init_sha256": beginning.sha256} if beginning else {})
+    identity = (
+        identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
+    )
     with RunFolder(out, to_json(recipe), identity, habits.keep) as run, StopOnSignal() as stop:
         state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
         if beginning:
             start_from(state, beginning)
+        engine.apply_to(state)
         run.resume(state)
         versions = environment(device)
         run.start(versions)

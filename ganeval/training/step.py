@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,9 +57,11 @@ def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Ba
     state.d_optimizer.zero_grad(set_to_none=True)
     for _ in range(recipe.schedule.accumulation):
         loss, log = _discriminator_loss(state, recipe, next(batches), rng)
-        (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.discriminator, log, "discriminator", state.step)
-    state.d_optimizer.step()
+        state.d_scaler.scale(loss / recipe.schedule.accumulation).backward()
+    state.d_scaler.unscale_(state.d_optimizer)
+    _require_finite(state.discriminator, log, "discriminator", state.step, state.d_scaler)
+    state.d_scaler.step(state.d_optimizer)
+    state.d_scaler.update()
     _require_finite_weights(state.discriminator, "discriminator", state.step)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
@@ -72,9 +75,11 @@ def generator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch]
     with frozen(state.discriminator):
         for _ in range(recipe.schedule.accumulation):
             loss, log = _generator_loss(state, recipe, batches, rng)
-            (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.generator, log, "generator", state.step)
-    state.g_optimizer.step()
+            state.g_scaler.scale(loss / recipe.schedule.accumulation).backward()
+    state.g_scaler.unscale_(state.g_optimizer)
+    _require_finite(state.generator, log, "generator", state.step, state.g_scaler)
+    state.g_scaler.step(state.g_optimizer)
+    state.g_scaler.update()
     _require_finite_weights(state.generator, "generator", state.step)
     return log
 
@@ -177,10 +182,15 @@ def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
         raise NonFiniteLoss({"step": step, "network": name, "weights": "not finite after the update: lower the learning rate"})
 
 
-def _require_finite(network: nn.Module, log: Log, name: str, step: int) -> None:
-    """One synchronisation per update: the sum of all gradients is finite only if each of them is."""
+def _require_finite(network: nn.Module, log: Log, name: str, step: int, scaler: torch.amp.GradScaler) -> None:
+    """One synchronisation per update: the sum of all gradients is finite only if each of them is.
+
+    Finite losses times a factor above 1 may exceed fp16: then ``scaler`` leaves the update out and tries a smaller factor.
+    """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if not torch.isfinite(norm + sum(log.values())):
         losses = {key: float(value) for key, value in log.items()}
+        if scaler.is_enabled() and scaler.get_scale() > 1 and all(map(math.isfinite, losses.values())):
+            return
         raise NonFiniteLoss({"step": step, "network": name, **losses, "gradient_norm": float(norm)})
