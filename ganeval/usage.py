@@ -53,7 +53,7 @@ class Group(click.Group):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             click.echo(f"ganeval: {_one_line(str(error))}", err=True)
-            ctx.exit(USER_MISTAKE)
+            ctx.exit(error.exit_status)
         except KeyboardInterrupt:
             click.echo("ganeval: interrupted", err=True)
             ctx.exit(INTERRUPTED)

@@ -21,11 +21,12 @@ from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
 from ganeval.sampling import resolve_checkpoint
 from ganeval.training.engine import Engine
+from ganeval.training.follower import RunFollower, resume_together
 from ganeval.training.grids import save_real_grid, save_sample_grid
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
 from ganeval.training.state import initial_state, start_from
-from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
+from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update, replicate
 from ganeval.training.stop import StopOnSignal
 
 
@@ -64,7 +65,7 @@ def train(
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     engine, habits = engine or Engine(), habits or Habits()
-    device = engine.device
+    device, processes = engine.device, engine.processes
     engine.check(recipe)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
@@ -73,27 +74,33 @@ def train(
     identity = (
         identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
     )
-    with RunFolder(out, to_json(recipe), identity, habits.keep) as run, StopOnSignal() as stop:
+    folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
+    with processes.entered(folder) as run, StopOnSignal(processes) as stop:
         state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
         if beginning:
             start_from(state, beginning)
-        engine.apply_to(state)
-        run.resume(state)
-        versions = environment(device)
+        engine.apply_to(state, recipe)
+        resume_together(run, state, processes, device)
+        replicas = replicate(state, recipe, processes)
+        versions = environment(device) | ({"processes": str(processes.count)} if processes.count > 1 else {})
         run.start(versions)
-        reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device)
-        save_real_grid(images, out / "grids" / "real.png")
+        reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device, processes)
+        if processes.first:
+            save_real_grid(images, out / "grids" / "real.png")
         saved = state.step if run.latest() else -1
 
-        with TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress:
-            while state.step < total and not stop.signal:
+        with TrainingProgress(state.step, total, recipe.schedule.images_per_step, quiet=not processes.first) as progress:
+            while state.step < total and not stop.requested(device):
                 rng = generator_for(device, seed, "step", state.step)
                 try:
                     for update in range(recipe.schedule.d_steps):
-                        log = discriminator_update(state, recipe, _real_batches(reals, recipe, state.step, update, rng), rng)
-                    log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng)
+                        reals_now = _real_batches(reals, recipe, state.step, update, rng)
+                        log = discriminator_update(state, recipe, reals_now, rng, replicas)
+                    log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng, replicas)
                 except NonFiniteLoss as error:
-                    write_text(out / "nan-report.json", canonical_json({key: str(value) for key, value in error.report.items()}))
+                    report = canonical_json({key: str(value) for key, value in error.report.items()})
+                    if processes.first:
+                        write_text(out / "nan-report.json", report)
                     raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
                 state.step += 1
                 if state.ema:
@@ -107,7 +114,8 @@ def train(
                     progress.update(state.step, losses)
                 else:
                     progress.update(state.step)
-                if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
+                shown = state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end
+                if shown and processes.first:
                     save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
                 if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end:
                     run.save(state, versions)

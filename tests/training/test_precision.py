@@ -54,7 +54,7 @@ def losses(out: Path) -> list[dict[str, float]]:
 
 def state_of(recipe: Recipe, precision: Precision) -> TrainState:
     state = initial_state(recipe, ImageShape(1, 16), 2, 0, CPU)
-    Engine(precision=precision).apply_to(state)
+    Engine(precision=precision).apply_to(state, recipe)
     return state
 
 
@@ -272,7 +272,7 @@ def test_compiled_networks_compute_the_same(recipe: Recipe, monkeypatch: pytest.
     logs, states = [], []
     for compile_ in (False, True):
         state = initial_state(recipe, ImageShape(1, 16), 2, 0, CPU)
-        Engine(compile=compile_).apply_to(state)
+        Engine(compile=compile_).apply_to(state, recipe)
         logs.append(update(recipe, state))
         states.append(state.tensors())
     assert compiled == ["BigGANGenerator", "Discriminator"]
