@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def nothing_gathered() -> Iterator[None]:
+    """Inside the block every process is by itself: :func:`gather` gives what it is given."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def gather(tensor: Tensor) -> Tensor:
@@ -20,7 +35,7 @@ def gather(tensor: Tensor) -> Tensor:
     these over the processes: 1/W sum_r W dL/de_r de_r/dw = dL/dw, the gradient of a single process that holds the union
     batch. Everything L reads must pass through here; a term that is a mean over samples needs no gathering at all.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if _ALONE.get() or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return tensor
     if tensor.is_floating_point():
         gathered: Tensor = _Gather.apply(tensor)

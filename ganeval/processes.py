@@ -81,13 +81,18 @@ def local_device(device: torch.device) -> torch.device:
     return device
 
 
+def launched() -> Processes:
+    """The processes that ``torchrun`` started, not connected."""
+    return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """The processes that ``torchrun`` started, connected: by NCCL on GPUs, else by gloo. A single one where it started none.
 
     A mistake that several processes find is said by the one that finds it first; the others leave in silence, with its status.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if launched().count == 1:
         yield Processes()
         return
     if device.type == "cuda":

@@ -53,20 +53,23 @@ def train(
     ganeval train reacgan digits ema.decay=0.99 --out runs/short-ema -n
     """
     from ganeval.environment import find_device
-    from ganeval.processes import joined, local_device
+    from ganeval.processes import joined, launched, local_device
     from ganeval.training.engine import Engine
     from ganeval.training.loop import Habits
     from ganeval.training.loop import train as run_training
     from ganeval.training.plan import describe, resolve
 
     where = local_device(find_device(device))
+    if dry_run:
+        resolved, data = resolve(recipe, dataset, overrides)
+        engine = Engine(where, cast("Precision", precision), compiled, launched())
+        engine.check(resolved)
+        if engine.processes.first:
+            click.echo(json.dumps(describe(resolved, data, engine), indent=2))
+        return
     with joined(where) as processes:
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, processes)
-        if dry_run:
-            engine.check(resolved)
-            click.echo(json.dumps(describe(resolved, data), indent=2))
-            return
         folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
         habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
         outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)

@@ -23,6 +23,7 @@ from ganeval.sampling import resolve_checkpoint
 from ganeval.training.engine import Engine
 from ganeval.training.follower import RunFollower, resume_together
 from ganeval.training.grids import save_real_grid, save_sample_grid
+from ganeval.training.memory import explained, is_out_of_memory
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
 from ganeval.training.state import initial_state, start_from
@@ -69,6 +70,7 @@ def train(
     engine.check(recipe)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
+    shape = ImageShape(images.channels, images.resolution)
     total = recipe.schedule.steps if steps is None else steps
     beginning = load_folder(resolve_checkpoint(init)) if init else None
     identity = (
@@ -76,7 +78,7 @@ def train(
     )
     folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
     with processes.entered(folder) as run, StopOnSignal(processes) as stop:
-        state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
+        state = initial_state(recipe, shape, len(images.classes), seed, device)
         if beginning:
             start_from(state, beginning)
         engine.apply_to(state, recipe)
@@ -97,6 +99,11 @@ def train(
                         reals_now = _real_batches(reals, recipe, state.step, update, rng)
                         log = discriminator_update(state, recipe, reals_now, rng, replicas)
                     log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng, replicas)
+                except RuntimeError as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    kept = f"the checkpoint of step {saved} is kept in {out}" if saved >= 0 else "no checkpoint was written yet"
+                    raise explained(recipe, shape, len(images.classes), engine, kept) from error
                 except NonFiniteLoss as error:
                     report = canonical_json({key: str(value) for key, value in error.report.items()})
                     if processes.first:

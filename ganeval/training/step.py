@@ -75,7 +75,7 @@ class Replicas:
 
 def replicate(state: TrainState, recipe: Recipe, processes: Processes = ALONE) -> Replicas:
     """Both losses of ``recipe`` for the networks of ``state``, to be made once, when the state has been loaded."""
-    d_loss, g_loss = (partial(function, state, recipe, processes) for function in (_discriminator_loss, _generator_loss))
+    d_loss, g_loss = (partial(function, state, recipe, processes) for function in (discriminator_pass, generator_pass))
     return Replicas(
         processes,
         OwnChance(processes),
@@ -93,7 +93,6 @@ def discriminator_update(
     """
     replicas = replicas or replicate(state, recipe)
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
-    track_batch_statistics(state.generator, False)
     state.d_optimizer.zero_grad(set_to_none=True)
     for done in range(1, passes + 1):
         with replicas.d_loss.unshared(done < passes):
@@ -116,13 +115,11 @@ def generator_update(
     """Update the generator once on ``schedule.accumulation`` batches of latents; ``batches`` serves regularisers."""
     replicas = replicas or replicate(state, recipe)
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
-    track_batch_statistics(state.generator, True)
     state.g_optimizer.zero_grad(set_to_none=True)
-    with frozen(state.discriminator):
-        for done in range(1, passes + 1):
-            with replicas.g_loss.unshared(done < passes):
-                loss, log = replicas.g_loss.loss(batches, rng, own)
-                state.g_scaler.scale(loss / passes).backward()
+    for done in range(1, passes + 1):
+        with replicas.g_loss.unshared(done < passes):
+            loss, log = replicas.g_loss.loss(batches, rng, own)
+            state.g_scaler.scale(loss / passes).backward()
     log = replicas.processes.mean(log)
     state.g_scaler.unscale_(state.g_optimizer)
     _require_finite(state.generator, log, "generator", state.step, state.g_scaler)
@@ -132,9 +129,11 @@ def generator_update(
     return log
 
 
-def _discriminator_loss(
+def discriminator_pass(
     state: TrainState, recipe: Recipe, processes: Processes, real_batch: Batch, rng: torch.Generator, own: torch.Generator
 ) -> tuple[Tensor, Log]:
+    """The discriminator's loss on one batch (this process's share), with its graph."""
+    track_batch_statistics(state.generator, False)
     real, y_real = real_batch
     drawn, z, y_fake = _draw(state, recipe, processes, len(y_real) * processes.count, rng, own)
     with torch.no_grad():
@@ -156,6 +155,15 @@ def _discriminator_loss(
         recipe.augmentation.observe(on_real.adv.detach(), state.extras[AUGMENTATION])
     log = {"d_loss": loss, "d_conditional": conditional, "real_logit": on_real.adv.mean(), "fake_logit": on_fake.adv.mean()}
     return loss, {name: value.detach() for name, value in log.items()}
+
+
+def generator_pass(
+    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator, own: torch.Generator
+) -> tuple[Tensor, Log]:
+    """The generator's loss on one batch of latents (this process's share), with its graph and none of the discriminator's."""
+    track_batch_statistics(state.generator, True)
+    with frozen(state.discriminator):
+        return _generator_loss(state, recipe, processes, batches, rng, own)
 
 
 def _generator_loss(
