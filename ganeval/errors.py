@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class UserError(Exception):
     """A mistake of the user's: one line that says what is wrong, where, and what to do.
 
-    The command line prints the message without a traceback and exits with status 2.
+    The command line prints the message without a traceback and exits with ``exit_status``.
     """
+
+    exit_status: ClassVar[int] = 2
 
 
 class MetricError(UserError):

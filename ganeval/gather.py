@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def nothing_gathered() -> Iterator[None]:
+    """Inside the block every process is by itself: :func:`gather` gives what it is given."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def gather(tensor: Tensor) -> Tensor:
     """The rows (N, ...) of every process in rank order (world * N, ...); the tensor itself in a single process.
 
     Every process must bring the same shape. The backward pass is the full one: it sums the gradients that all processes hold
-    for this process's rows.
+    for this process's rows. It can be differentiated again.
 
     Why no factor is needed. Let every one of W processes compute the same loss L on the union batch. The gradient for a
     process's own rows e_r is then W dL/de_r, and its parameter gradient W dL/de_r de_r/dw. DistributedDataParallel averages
     these over the processes: 1/W sum_r W dL/de_r de_r/dw = dL/dw, the gradient of a single process that holds the union
     batch. Everything L reads must pass through here; a term that is a mean over samples needs no gathering at all.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if _ALONE.get() or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return tensor
     if tensor.is_floating_point():
         gathered: Tensor = _Gather.apply(tensor)
@@ -42,9 +56,22 @@ class _Gather(torch.autograd.Function):
         return _rows_of_all(tensor)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
+        own: Tensor = _SumOfOwn.apply(grad, ctx.rows)
+        return own
+
+
+class _SumOfOwn(torch.autograd.Function):
+    """The transpose of :class:`_Gather`: this process's rows of the sum over processes. Gradient penalties differentiate it."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, rows: int) -> Tensor:
         total = grad.clone(memory_format=torch.contiguous_format)  # autograd may share the buffer it hands over
         dist.all_reduce(total)
-        start = dist.get_rank() * ctx.rows
-        return total[start : start + ctx.rows]
+        start = dist.get_rank() * rows
+        return total[start : start + rows]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        gathered: Tensor = _Gather.apply(grad)
+        return gathered, None

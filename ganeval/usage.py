@@ -56,7 +56,7 @@ class Group(click.Group):
             if not leads():  # the first of several processes says it, and its status counts
                 ctx.exit(0)
             click.echo(f"ganeval: {_one_line(str(error))}", err=True)
-            ctx.exit(USER_MISTAKE)
+            ctx.exit(error.exit_status)
         except KeyboardInterrupt:
             click.echo("ganeval: interrupted", err=True)
             ctx.exit(INTERRUPTED)

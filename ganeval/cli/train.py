@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from ganeval.cli.options import DEVICE
+
+if TYPE_CHECKING:
+    from ganeval.precision import Precision
 
 
 @click.command(short_help="Train a recipe on a dataset, or go on where it stopped.")
@@ -28,11 +32,15 @@ from ganeval.cli.options import DEVICE
     "--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints.  [default: a twentieth, at most 2000]"
 )
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Checkpoints to keep.")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True, help="Of the passes."
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
 @DEVICE
 def train(
     recipe: str, dataset: str, overrides: tuple[str, ...], out: Path | None, seed: int, steps: int | None,
     init: Path | None, dry_run: bool, log_every: int, snapshot_every: int | None, checkpoint_every: int | None, keep: int,
-    device: str,
+    precision: str, compiled: bool, device: str,
 ) -> None:  # fmt: skip
     """Train RECIPE on DATASET, a registered name or a folder root/<class>/*.
 
@@ -45,18 +53,27 @@ def train(
     ganeval train reacgan digits ema.decay=0.99 --out runs/short-ema -n
     """
     from ganeval.environment import find_device
+    from ganeval.processes import joined, launched, local_device
+    from ganeval.training.engine import Engine
     from ganeval.training.loop import Habits
     from ganeval.training.loop import train as run_training
     from ganeval.training.plan import describe, resolve
 
-    resolved, data = resolve(recipe, dataset, overrides)
-    where = find_device(device)
+    where = local_device(find_device(device))
     if dry_run:
-        click.echo(json.dumps(describe(resolved, data), indent=2))
+        resolved, data = resolve(recipe, dataset, overrides)
+        engine = Engine(where, cast("Precision", precision), compiled, launched())
+        engine.check(resolved)
+        if engine.processes.first:
+            click.echo(json.dumps(describe(resolved, data, engine), indent=2))
         return
-    folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
-    habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
-    outcome = run_training(resolved, data, folder, seed=seed, device=where, steps=steps, habits=habits, init=init)
-    click.echo(f"{outcome.folder}  step {outcome.step}", err=True)
-    click.echo(outcome.folder / "checkpoints" / f"step-{outcome.step:08d}")
+    with joined(where) as processes:
+        resolved, data = resolve(recipe, dataset, overrides)
+        engine = Engine(where, cast("Precision", precision), compiled, processes)
+        folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
+        habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
+        outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)
+    if processes.first:
+        click.echo(f"{outcome.folder}  step {outcome.step}", err=True)
+        click.echo(outcome.folder / "checkpoints" / f"step-{outcome.step:08d}")
     sys.exit(outcome.exit_status)

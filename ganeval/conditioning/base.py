@@ -8,8 +8,9 @@ from typing import ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from ganeval.networks.layers import Layers
+from ganeval.networks.layers import Layers, channels_last
 from ganeval.parts import Part
+from ganeval.precision import Mixed, in_full
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Conditioning(Part):
         return fake.adv.new_zeros(())
 
 
-class Discriminator(nn.Module):
-    """A body and a head: images (N, C, R, R) in [-1, 1] and labels (N,) to a :class:`Verdict`."""
+class Discriminator(Mixed):
+    """A body and a head: images (N, C, R, R) in [-1, 1] and labels (N,) to a :class:`Verdict`. The head is in full precision."""
 
     def __init__(self, body: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -70,5 +71,7 @@ class Discriminator(nn.Module):
         self.head = head
 
     def forward(self, images: Tensor, y: Tensor) -> Verdict:
-        verdict: Verdict = self.head(self.body(images), y)
+        with self.autocast(images.device):
+            h = self.body(channels_last(images))
+        verdict: Verdict = self.head(in_full(h), y)
         return verdict

@@ -76,6 +76,8 @@ class Regularizer(Part):
     needs_adversarial: ClassVar[bool] = False
     """Whether it acts on the adversarial loss, and so on nothing where the conditioning is its own."""
     package: ClassVar[str] = "ganeval.losses.regularizers"
+    differentiates_gradients: ClassVar[bool] = False
+    """Whether its loss is made of gradients, so that the backward pass differentiates twice."""
 
     def initial_state(self) -> State:
         """The state before step 0."""

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 from ganeval.errors import UserError
 from ganeval.networks.layers import Layers
 from ganeval.parts import Part
+from ganeval.precision import Mixed, in_full
 
 
 class ImageShape(NamedTuple):
@@ -35,7 +36,7 @@ def check_code(kind: str, code_dim: int) -> None:
         raise UserError(f"backbone '{kind}': code_dim is {code_dim}, set it to 0 (no code) or to at least 2")
 
 
-class Generator(nn.Module):
+class Generator(Mixed):
     """Maps latents ``z`` (N, z_dim) and labels ``y`` (N,) int64 to images (N, C, R, R) in [-1, 1].
 
     ``code``: the layer (code_dim -> W) that projects a discrete code (InfoGAN, Chen et al. 2016, arXiv:1606.03657), or ``None``.
@@ -59,7 +60,9 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        return self.render(z, self.condition(y))
+        with self.autocast(z.device):
+            images = self.render(z, self.condition(y))
+        return in_full(images)
 
     def read_code(self, z: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Latents without their code, and the condition (N, C) with the projected code before it; unchanged without one."""

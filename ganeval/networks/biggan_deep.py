@@ -21,7 +21,7 @@ from ganeval.networks.deep_blocks import (
     convolve_channels,
     drop_channels,
 )
-from ganeval.networks.layers import Layers, batch_norm
+from ganeval.networks.layers import Layers, batch_norm, channels_last
 from ganeval.networks.plans import (
     BOTTOM,
     D_HALVINGS,
@@ -33,6 +33,7 @@ from ganeval.networks.plans import (
     stages,
 )
 from ganeval.networks.residual import attention_after, label_norm, sum_pool
+from ganeval.precision import in_full
 
 DiscriminatorBlock = Callable[[int, int, bool, Layers], DeepDiscriminatorBlock]
 
@@ -163,12 +164,12 @@ class DeepGenerator(Generator):
 
     def render(self, z: Tensor, condition: Tensor) -> Tensor:
         seed = torch.cat([condition, z], dim=1)
-        x = self.linear(seed).unflatten(1, (-1, BOTTOM, BOTTOM))
+        x = channels_last(self.linear(seed).unflatten(1, (-1, BOTTOM, BOTTOM)))
         for stage, attend in zip(self.stages, self.attention, strict=True):
             for block in stage.children():
                 x = block(x, seed)
             x = attend(x)
-        return torch.tanh(self.to_image(relu(self.norm(x))))
+        return torch.tanh(in_full(self.to_image(relu(self.norm(x)))))
 
 
 class DeepBody(Body):

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, relu
 
 from ganeval.networks.base import Backbone, Body, Generator, ImageShape, check_code
-from ganeval.networks.layers import Layers, batch_norm
+from ganeval.networks.layers import Layers, batch_norm, channels_last
 from ganeval.networks.plans import BOTTOM, check_attention, check_positive, check_shape
 from ganeval.networks.residual import Norm, attention_after, label_norm, sum_pool
+from ganeval.precision import in_full
 
 WIDTHS: dict[int, tuple[int, ...]] = {
     16: (1, 2, 4),
@@ -104,10 +105,10 @@ class DCGANGenerator(Generator):
 
     def render(self, z: Tensor, condition: Tensor) -> Tensor:
         z, condition = self.read_code(z, condition)
-        x = self.linear(z).unflatten(1, (-1, BOTTOM, BOTTOM))
+        x = channels_last(self.linear(z).unflatten(1, (-1, BOTTOM, BOTTOM)))
         for block, attend in zip(self.blocks, self.attention, strict=True):
             x = attend(block(x, condition))
-        return torch.tanh(self.to_image(x))
+        return torch.tanh(in_full(self.to_image(x)))
 
 
 class DCGANDiscriminatorBlock(nn.Module):

@@ -7,9 +7,11 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm as normalise_batch
 from torch.nn.functional import max_pool2d
 
 from ganeval.networks.spectral_norm import SNConv2d, SNConvTranspose2d, SNEmbedding, SNLinear
+from ganeval.precision import in_full
 
 M = TypeVar("M", nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
@@ -55,9 +57,28 @@ class Layers:
         return _orthogonal((SNEmbedding if self.spectral_norm else nn.Embedding)(num, dim))
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """Images or maps (N, C, H, W) stored with the channels last, where convolutions are faster so. Layers keep the order."""
+    faster = x.dim() == 4 and x.device.type in ("cpu", "cuda")
+    return x.contiguous(memory_format=torch.channels_last) if faster else x
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """``nn.BatchNorm2d`` whose batch statistics are in full precision for maps in half precision too.
+
+    torch takes their type from the parameters and running statistics, and from the map where it is given none of these.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.affine and not self.track_running_stats and self.training and in_full(x) is not x:
+            ones, zeros = x.new_ones(x.shape[1], dtype=torch.float32), x.new_zeros(x.shape[1], dtype=torch.float32)
+            return normalise_batch(x, None, None, ones, zeros, True, 0.0, self.eps)
+        return super().forward(x)
+
+
 def batch_norm(features: int, affine: bool = True) -> nn.BatchNorm2d:
     """Batch normalisation with eps 1e-4 and momentum 0.1, as PyTorch-StudioGAN's networks have it."""
-    return nn.BatchNorm2d(features, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM, affine=affine)
+    return BatchNorm(features, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM, affine=affine)
 
 
 def track_batch_statistics(module: nn.Module, flag: bool) -> None:
@@ -124,7 +145,7 @@ class SelfAttention(nn.Module):
         keys = max_pool2d(self.phi(x), 2).flatten(2)  # N x C/8 x HW/4
         values = max_pool2d(self.g(x), 2).flatten(2)  # N x C/2 x HW/4
         # Written out: the fused attention kernels cannot be differentiated twice, which gradient penalties need.
-        weights = torch.softmax(queries.transpose(1, 2) @ keys, dim=2)  # N x HW x HW/4
+        weights = torch.softmax(in_full(queries.transpose(1, 2) @ keys), dim=2)  # N x HW x HW/4
         seen = (values @ weights.transpose(1, 2)).view(len(x), -1, height, width)  # N x C/2 x H x W
         attended: Tensor = self.attn(seen)
         return x + self.sigma * attended

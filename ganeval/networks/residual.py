@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from ganeval.networks.base import Body, Generator, ImageShape
-from ganeval.networks.layers import ConditionalBatchNorm, Layers, PlainBatchNorm, SelfAttention, batch_norm
+from ganeval.networks.layers import ConditionalBatchNorm, Layers, PlainBatchNorm, SelfAttention, batch_norm, channels_last
 from ganeval.networks.plans import BOTTOM, D_HALVINGS, D_WIDTHS, G_WIDTHS, stages
 from ganeval.networks.resampling import conv3x3_mean2x2, upsample_conv3x3
+from ganeval.precision import in_full
 
 Norm = Callable[[int], nn.Module]
 """Makes a normalisation of so many channels, called as ``norm(x, condition)``."""
@@ -37,7 +38,7 @@ def upsample(x: Tensor) -> Tensor:
 
 def sum_pool(x: Tensor) -> Tensor:
     """``h``: the sum of ReLU(x) over height and width. A sum, not a mean: the heads' scale depends on it."""
-    return relu(x).sum(dim=(2, 3))
+    return in_full(relu(x)).sum(dim=(2, 3))
 
 
 class GeneratorBlock(nn.Module):
@@ -79,10 +80,10 @@ class ResidualGenerator(Generator):
 
     def draw(self, seed: Tensor, conditions: Sequence[Tensor]) -> Tensor:
         """Images of ``seed`` (N, input_dim), block ``i`` under ``conditions[i]``."""
-        x = self.linear(seed).unflatten(1, (-1, BOTTOM, BOTTOM))
+        x = channels_last(self.linear(seed).unflatten(1, (-1, BOTTOM, BOTTOM)))
         for block, attend, condition in zip(self.blocks, self.attention, conditions, strict=True):
             x = attend(block(x, condition))
-        return torch.tanh(self.to_image(relu(self.norm(x))))
+        return torch.tanh(in_full(self.to_image(relu(self.norm(x)))))
 
 
 class FirstBlock(nn.Module):

@@ -20,11 +20,14 @@ from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
 from ganeval.sampling import resolve_checkpoint
+from ganeval.training.engine import Engine
+from ganeval.training.follower import RunFollower, resume_together
 from ganeval.training.grids import save_real_grid, save_sample_grid
+from ganeval.training.memory import explained, is_out_of_memory
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
 from ganeval.training.state import initial_state, start_from
-from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
+from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update, replicate
 from ganeval.training.stop import StopOnSignal
 
 
@@ -51,43 +54,60 @@ class Outcome:
 
 
 def train(
-    recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, device: torch.device | None = None, steps: int | None = None,
+    recipe: Recipe, dataset: Dataset, out: Path, *, seed: int = 0, engine: Engine | None = None, steps: int | None = None,
     habits: Habits | None = None, init: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """Train ``recipe`` on the training split of ``dataset`` in the run folder ``out``, or go on where it stopped.
 
     ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
     networks. On one CPU with one number of threads the weights after any step are a function of recipe, data and ``seed``:
-    not of when the run was stopped and resumed.
+    not of when the run was stopped and resumed. ``engine`` says how they are computed: by default on the CPU in fp32.
     ``init`` is a checkpoint (or a run) whose weights the networks begin with, where they fit; the run remembers its hash.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
-    device, habits = device or torch.device("cpu"), habits or Habits()
+    engine, habits = engine or Engine(), habits or Habits()
+    device, processes = engine.device, engine.processes
+    engine.check(recipe)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
+    shape = ImageShape(images.channels, images.resolution)
     total = recipe.schedule.steps if steps is None else steps
     beginning = load_folder(resolve_checkpoint(init)) if init else None
-    identity = identity_of(dataset, images, whole, seed) | ({"init_sha256": beginning.sha256} if beginning else {})
-    with RunFolder(out, to_json(recipe), identity, habits.keep) as run, StopOnSignal() as stop:
-        state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
+    identity = (
+        identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
+    )
+    folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
+    with processes.entered(folder) as run, StopOnSignal(processes) as stop:
+        state = initial_state(recipe, shape, len(images.classes), seed, device)
         if beginning:
             start_from(state, beginning)
-        run.resume(state)
-        versions = environment(device)
+        engine.apply_to(state, recipe)
+        resume_together(run, state, processes, device)
+        replicas = replicate(state, recipe, processes)
+        versions = environment(device) | ({"processes": str(processes.count)} if processes.count > 1 else {})
         run.start(versions)
-        reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device)
-        save_real_grid(images, out / "grids" / "real.png")
+        reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device, processes)
+        if processes.first:
+            save_real_grid(images, out / "grids" / "real.png")
         saved = state.step if run.latest() else -1
 
-        with TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress:
-            while state.step < total and not stop.signal:
+        with TrainingProgress(state.step, total, recipe.schedule.images_per_step, quiet=not processes.first) as progress:
+            while state.step < total and not stop.requested(device):
                 rng = generator_for(device, seed, "step", state.step)
                 try:
                     for update in range(recipe.schedule.d_steps):
-                        log = discriminator_update(state, recipe, _real_batches(reals, recipe, state.step, update, rng), rng)
-                    log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng)
+                        reals_now = _real_batches(reals, recipe, state.step, update, rng)
+                        log = discriminator_update(state, recipe, reals_now, rng, replicas)
+                    log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng, replicas)
+                except RuntimeError as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    kept = f"the checkpoint of step {saved} is kept in {out}" if saved >= 0 else "no checkpoint was written yet"
+                    raise explained(recipe, shape, len(images.classes), engine, kept) from error
                 except NonFiniteLoss as error:
-                    write_text(out / "nan-report.json", canonical_json({key: str(value) for key, value in error.report.items()}))
+                    report = canonical_json({key: str(value) for key, value in error.report.items()})
+                    if processes.first:
+                        write_text(out / "nan-report.json", report)
                     raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
                 state.step += 1
                 if state.ema:
@@ -101,7 +121,8 @@ def train(
                     progress.update(state.step, losses)
                 else:
                     progress.update(state.step)
-                if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
+                shown = state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end
+                if shown and processes.first:
                     save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
                 if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end:
                     run.save(state, versions)

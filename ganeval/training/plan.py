@@ -15,6 +15,8 @@ from ganeval.networks.base import ImageShape
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.registry import find_recipe
 from ganeval.recipes.schema import override, to_json
+from ganeval.training.engine import Engine
+from ganeval.training.memory import memory_of
 from ganeval.training.state import build_discriminator, build_generator
 
 
@@ -30,8 +32,9 @@ def resolve(method: str, dataset: str, overrides: Sequence[str]) -> tuple[Recipe
     return recipe, data
 
 
-def describe(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What a dry run prints: the recipe, its fingerprint, what the data are, the size of the networks. Nothing is drawn."""
+def describe(recipe: Recipe, dataset: Dataset, engine: Engine | None = None) -> dict[str, Any]:
+    """What a dry run prints: the recipe, its fingerprint, what the data are, the networks' size, the bytes a step of each
+    process needs. Nothing is drawn."""
     images = limit(dataset.load("train", recipe.data.resolution), recipe.data.fraction, recipe.data.classes)
     shape = ImageShape(images.channels, images.resolution)
     with torch.device("meta"):
@@ -52,6 +55,7 @@ def describe(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
             "sha256": images.fingerprint,
         },
         "parameters": {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()},
+        "memory": memory_of(recipe, shape, len(images.classes), engine or Engine()).to_json(),
         "images_seen": recipe.schedule.steps * recipe.schedule.images_per_step,
     }
 

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class TrainingProgress:
     """Shows step, latest losses, images per second and the time left. ``interval`` seconds or more lie between plain lines."""
 
-    def __init__(self, start: int, total: int, images_per_step: int, interval: float = 10.0) -> None:
-        self.console = Console(stderr=True)
+    def __init__(self, start: int, total: int, images_per_step: int, interval: float = 10.0, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
         self.images_per_step, self.interval = images_per_step, interval
         self.start, self.total = start, total
         self.began = self.last_line = time.monotonic()

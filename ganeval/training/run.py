@@ -15,6 +15,7 @@ from ganeval.errors import UserError
 from ganeval.files import disk_errors, remove_unfinished, write_text
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import difference, from_json, to_json
+from ganeval.training.engine import PLAIN
 from ganeval.training.state import TrainState
 
 LATEST = "latest"
@@ -124,8 +125,8 @@ class RunFolder:
     def _refuse_other_run(self) -> None:
         if not (self.path / IDENTITY).exists():
             return
-        old = {**_read_json(self.path / IDENTITY), "recipe": _as_written_today(_read_json(self.path / RECIPE))}
-        changes = difference(old, {**self.identity, "recipe": self.recipe})
+        old = {**PLAIN, **_read_json(self.path / IDENTITY), "recipe": _as_written_today(_read_json(self.path / RECIPE))}
+        changes = difference(old, {**PLAIN, **self.identity, "recipe": self.recipe})
         if changes:
             shown = "; ".join(change.removeprefix("recipe.") for change in changes[:4])
             more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""

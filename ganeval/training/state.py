@@ -17,6 +17,7 @@ from ganeval.rng import derived_seed
 from ganeval.training.ema import GeneratorEMA
 
 AUGMENTATION = "augmentation"
+SCALE = ("scale", "_growth_tracker")
 
 
 def build_generator(recipe: Recipe, shape: ImageShape, num_classes: int) -> Generator:
@@ -33,9 +34,16 @@ def build_discriminator(recipe: Recipe, shape: ImageShape, num_classes: int) -> 
     return discriminator
 
 
+def _no_scaling() -> torch.amp.GradScaler:
+    return torch.amp.GradScaler("cpu", enabled=False)
+
+
 @dataclass
 class TrainState:
-    """Networks, optimisers, the average, the small states of regularisers and augmentation, and the step reached."""
+    """Networks, optimisers, the average, the small states of regularisers and augmentation, and the step reached.
+
+    ``g_scaler`` and ``d_scaler`` scale the losses of fp16 and let every other loss pass as it is.
+    """
 
     generator: Generator
     discriminator: Discriminator
@@ -44,6 +52,8 @@ class TrainState:
     d_optimizer: torch.optim.Optimizer
     extras: dict[str, State] = field(default_factory=dict)
     step: int = 0
+    g_scaler: torch.amp.GradScaler = field(default_factory=_no_scaling)
+    d_scaler: torch.amp.GradScaler = field(default_factory=_no_scaling)
 
     @property
     def best_generator(self) -> Generator:
@@ -52,12 +62,13 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensors]:
         """The whole state as named tensors, one file per part."""
+        extras = self.extras | self._scales()
         files = {
             "generator": dict(self.generator.state_dict()),
             "discriminator": dict(self.discriminator.state_dict()),
             "g_optimizer": _pack_optimizer(self.g_optimizer, self.generator),
             "d_optimizer": _pack_optimizer(self.d_optimizer, self.discriminator),
-            "extras": {f"{part}.{name}": value for part, state in self.extras.items() for name, value in state.items()},
+            "extras": {f"{part}.{name}": value for part, state in extras.items() for name, value in state.items()},
         }
         return files | ({"ema": dict(self.ema.module.state_dict())} if self.ema else {})
 
@@ -74,9 +85,24 @@ class TrainState:
             for part, state in self.extras.items():
                 for name, value in state.items():
                     value.copy_(files["extras"][f"{part}.{name}"])
+            self._load_scales(files["extras"])
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{folder.path} does not hold the state of this recipe: {str(error).splitlines()[0]}") from error
         self.step = int(folder.record["step"])
+
+    def _scalers(self) -> dict[str, torch.amp.GradScaler]:
+        scalers = {"g_scaler": self.g_scaler, "d_scaler": self.d_scaler}
+        return {name: scaler for name, scaler in scalers.items() if scaler.is_enabled()}
+
+    def _scales(self) -> dict[str, State]:
+        """Of each scaler what changes: its factor, and how long that has held."""
+        states = {part: scaler.state_dict() for part, scaler in self._scalers().items()}
+        return {part: {name: torch.tensor(state[name], dtype=torch.float64) for name in SCALE} for part, state in states.items()}
+
+    def _load_scales(self, tensors: Tensors) -> None:
+        for part, scaler in self._scalers().items():
+            scale, growth = (tensors[f"{part}.{name}"].item() for name in SCALE)
+            scaler.load_state_dict({**scaler.state_dict(), "scale": scale, "_growth_tracker": int(growth)})
 
 
 def initial_state(recipe: Recipe, shape: ImageShape, num_classes: int, seed: int, device: torch.device) -> TrainState:
@@ -121,7 +147,8 @@ def _optimizers(recipe: Recipe, generator: nn.Module, discriminator: nn.Module) 
 
     def adam(network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Adam:
         trained = [p for p in network.parameters() if p.requires_grad]
-        return torch.optim.Adam(trained, lr, (rule.beta1, rule.beta2), rule.eps, weight_decay)
+        fused = all(p.device.type in ("cpu", "cuda") for p in trained)
+        return torch.optim.Adam(trained, lr, (rule.beta1, rule.beta2), rule.eps, weight_decay, fused=fused)
 
     return adam(generator, rule.g_lr, rule.g_weight_decay), adam(discriminator, rule.d_lr, rule.d_weight_decay)
 

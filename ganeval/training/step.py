@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,10 +16,11 @@ from ganeval.data.loader import batch_indices
 from ganeval.data.pixels import to_float
 from ganeval.losses.base import Stage
 from ganeval.networks.layers import track_batch_statistics
+from ganeval.processes import Processes
 from ganeval.recipes.recipe import Recipe
+from ganeval.training.replicas import Log, OwnChance, Replica
 from ganeval.training.state import AUGMENTATION, TrainState
 
-Log = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
 
 
@@ -28,71 +32,121 @@ class NonFiniteLoss(Exception):
         self.report = report
 
 
+ALONE = Processes()
+
 RESIDENT = 2**31
 """Training images up to this many bytes are kept on the device; more stay where they are, batches are moved."""
 
 
 class RealImages:
-    """The training images as an endless stream: batch ``position`` is a function of the seed, flips of the step's rng."""
+    """The training images as an endless stream: batch ``position`` is a function of the seed, flips of the step's rng.
 
-    def __init__(self, images: Tensor, labels: Tensor, flip: bool, seed: int, device: torch.device) -> None:
+    Of every batch each of several ``processes`` gets its share.
+    """
+
+    def __init__(
+        self, images: Tensor, labels: Tensor, flip: bool, seed: int, device: torch.device, processes: Processes = ALONE
+    ) -> None:
+        self.processes = processes
         home = device if images.nbytes <= RESIDENT else images.device
         self.images, self.labels = images.to(home), labels.to(home)
         self.flip, self.seed, self.device = flip, seed, device
 
     def batch(self, size: int, position: int, rng: torch.Generator, stream: int = 0) -> Batch:
         """``size`` images (size, C, R, R) in [-1, 1] and their labels, from image ``position`` of the stream on."""
-        index = batch_indices(len(self.labels), size, position, self.seed + stream).to(self.labels.device)
+        drawn = batch_indices(len(self.labels), size, position, self.seed + stream)
+        index = self.processes.share(drawn).to(self.labels.device)
         images = to_float(self.images[index].to(self.device))
         if self.flip:
-            mirrored = torch.rand(size, 1, 1, 1, generator=rng, device=images.device) < 0.5
+            mirrored = self.processes.share(torch.rand(size, 1, 1, 1, generator=rng, device=images.device) < 0.5)
             images = torch.where(mirrored, images.flip(3), images)
         return images, self.labels[index].to(self.device)
 
 
-def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> Log:
-    """Update the discriminator once on ``schedule.accumulation`` batches of real images."""
-    track_batch_statistics(state.generator, False)
+@dataclass(frozen=True)
+class Replicas:
+    """What this process computes of each update, among others that compute the rest."""
+
+    processes: Processes
+    chance: OwnChance
+    d_loss: Replica
+    g_loss: Replica
+
+
+def replicate(state: TrainState, recipe: Recipe, processes: Processes = ALONE) -> Replicas:
+    """Both losses of ``recipe`` for the networks of ``state``, to be made once, when the state has been loaded."""
+    d_loss, g_loss = (partial(function, state, recipe, processes) for function in (discriminator_pass, generator_pass))
+    return Replicas(
+        processes,
+        OwnChance(processes),
+        Replica(state.discriminator, d_loss, processes),
+        Replica(state.generator, g_loss, processes),
+    )
+
+
+def discriminator_update(
+    state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator, replicas: Replicas | None = None
+) -> Log:
+    """Update the discriminator once on ``schedule.accumulation`` batches of real images.
+
+    Several processes give their ``replicas`` and batches that are shares; ``rng`` is the same in all of them.
+    """
+    replicas = replicas or replicate(state, recipe)
+    own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
     state.d_optimizer.zero_grad(set_to_none=True)
-    for _ in range(recipe.schedule.accumulation):
-        loss, log = _discriminator_loss(state, recipe, next(batches), rng)
-        (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.discriminator, log, "discriminator", state.step)
-    state.d_optimizer.step()
+    for done in range(1, passes + 1):
+        with replicas.d_loss.unshared(done < passes):
+            loss, log = replicas.d_loss.loss(next(batches), rng, own)
+            state.d_scaler.scale(loss / passes).backward()
+    log = replicas.processes.mean(log)
+    state.d_scaler.unscale_(state.d_optimizer)
+    _require_finite(state.discriminator, log, "discriminator", state.step, state.d_scaler)
+    state.d_scaler.step(state.d_optimizer)
+    state.d_scaler.update()
     _require_finite_weights(state.discriminator, "discriminator", state.step)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
     return log
 
 
-def generator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> Log:
+def generator_update(
+    state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator, replicas: Replicas | None = None
+) -> Log:
     """Update the generator once on ``schedule.accumulation`` batches of latents; ``batches`` serves regularisers."""
-    track_batch_statistics(state.generator, True)
+    replicas = replicas or replicate(state, recipe)
+    own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
     state.g_optimizer.zero_grad(set_to_none=True)
-    with frozen(state.discriminator):
-        for _ in range(recipe.schedule.accumulation):
-            loss, log = _generator_loss(state, recipe, batches, rng)
-            (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.generator, log, "generator", state.step)
-    state.g_optimizer.step()
+    for done in range(1, passes + 1):
+        with replicas.g_loss.unshared(done < passes):
+            loss, log = replicas.g_loss.loss(batches, rng, own)
+            state.g_scaler.scale(loss / passes).backward()
+    log = replicas.processes.mean(log)
+    state.g_scaler.unscale_(state.g_optimizer)
+    _require_finite(state.generator, log, "generator", state.step, state.g_scaler)
+    state.g_scaler.step(state.g_optimizer)
+    state.g_scaler.update()
     _require_finite_weights(state.generator, "generator", state.step)
     return log
 
 
-def _discriminator_loss(state: TrainState, recipe: Recipe, real_batch: Batch, rng: torch.Generator) -> tuple[Tensor, Log]:
+def discriminator_pass(
+    state: TrainState, recipe: Recipe, processes: Processes, real_batch: Batch, rng: torch.Generator, own: torch.Generator
+) -> tuple[Tensor, Log]:
+    """The discriminator's loss on one batch (this process's share), with its graph."""
+    track_batch_statistics(state.generator, False)
     real, y_real = real_batch
-    drawn, z, y_fake = _draw(state, recipe, len(y_real), rng)
+    drawn, z, y_fake = _draw(state, recipe, processes, len(y_real) * processes.count, rng, own)
     with torch.no_grad():
         fake = state.generator(z, y_fake)
-    augment = _augmenter(state, recipe, rng)
-    shown = recipe.augmentation.mix(real, fake, state.extras[AUGMENTATION], rng) if recipe.augmentation else real
+    augment = _augmenter(state, recipe, own)
+    shown = recipe.augmentation.mix(real, fake, state.extras[AUGMENTATION], own) if recipe.augmentation else real
     on_real = state.discriminator(augment(shown), y_real)
     on_fake = state.discriminator(augment(fake), y_fake)
     conditional = recipe.conditioning.d_loss(on_real, on_fake, y_real, y_fake)
     loss = conditional + (recipe.adversarial.d_loss(on_real.adv, on_fake.adv) if recipe.adversarial else 0.0)
     stage = Stage(
         **_networks(state), real=shown, y_real=y_real, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
-        real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=rng,
+        real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=own,
     )  # fmt: skip
     for regularizer in recipe.regularizers:
         penalty = regularizer.d_penalty(stage, state.extras[regularizer.kind])
@@ -103,10 +157,21 @@ def _discriminator_loss(state: TrainState, recipe: Recipe, real_batch: Batch, rn
     return loss, {name: value.detach() for name, value in log.items()}
 
 
-def _generator_loss(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> tuple[Tensor, Log]:
-    drawn, z, y_fake = _draw(state, recipe, recipe.schedule.batch_size, rng)
+def generator_pass(
+    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator, own: torch.Generator
+) -> tuple[Tensor, Log]:
+    """The generator's loss on one batch of latents (this process's share), with its graph and none of the discriminator's."""
+    track_batch_statistics(state.generator, True)
+    with frozen(state.discriminator):
+        return _generator_loss(state, recipe, processes, batches, rng, own)
+
+
+def _generator_loss(
+    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator, own: torch.Generator
+) -> tuple[Tensor, Log]:
+    drawn, z, y_fake = _draw(state, recipe, processes, recipe.schedule.batch_size, rng, own)
     fake = state.generator(z, y_fake)
-    augment = _augmenter(state, recipe, rng)
+    augment = _augmenter(state, recipe, own)
     on_fake = state.discriminator(augment(fake), y_fake)
     conditional = recipe.conditioning.g_loss(on_fake, y_fake)
     judged = on_fake.adv
@@ -120,7 +185,7 @@ def _generator_loss(state: TrainState, recipe: Recipe, batches: Iterator[Batch],
 
     stage = Stage(
         **_networks(state), real=None, y_real=None, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
-        real_verdict=None, fake_verdict=on_fake, augment=augment, fresh_real=fresh_real, rng=rng,
+        real_verdict=None, fake_verdict=on_fake, augment=augment, fresh_real=fresh_real, rng=own,
     )  # fmt: skip
     for regularizer in recipe.regularizers:
         penalty = regularizer.g_penalty(stage, state.extras[regularizer.kind])
@@ -128,17 +193,23 @@ def _generator_loss(state: TrainState, recipe: Recipe, batches: Iterator[Batch],
     return loss, {"g_loss": loss.detach(), "g_conditional": conditional.detach()}
 
 
-def _draw(state: TrainState, recipe: Recipe, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents of the recipe's prior, the same as the regularisers want them, and labels uniform over the classes."""
+def _draw(
+    state: TrainState, recipe: Recipe, processes: Processes, size: int, rng: torch.Generator, own: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents of the recipe's prior, the same as the regularisers want them, and labels uniform over the classes.
+
+    ``size`` of them are drawn, and each process keeps its share.
+    """
     device = rng.device
     y = torch.randint(state.generator.num_classes, (size,), generator=rng, device=device)
     if recipe.prior == "uniform":
         drawn = 2 * torch.rand(size, state.generator.z_dim, generator=rng, device=device) - 1
     else:
         drawn = torch.randn(size, state.generator.z_dim, generator=rng, device=device)
+    y, drawn = processes.share(y), processes.share(drawn)
     z = drawn
     for regularizer in recipe.regularizers:
-        z = regularizer.latents(z, y, state.generator, state.discriminator, rng)
+        z = regularizer.latents(z, y, state.generator, state.discriminator, own)
     return drawn, z, y
 
 
@@ -177,10 +248,15 @@ def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
         raise NonFiniteLoss({"step": step, "network": name, "weights": "not finite after the update: lower the learning rate"})
 
 
-def _require_finite(network: nn.Module, log: Log, name: str, step: int) -> None:
-    """One synchronisation per update: the sum of all gradients is finite only if each of them is."""
+def _require_finite(network: nn.Module, log: Log, name: str, step: int, scaler: torch.amp.GradScaler) -> None:
+    """One synchronisation per update: the sum of all gradients is finite only if each of them is.
+
+    Finite losses times a factor above 1 may exceed fp16: then ``scaler`` leaves the update out and tries a smaller factor.
+    """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if not torch.isfinite(norm + sum(log.values())):
         losses = {key: float(value) for key, value in log.items()}
+        if scaler.is_enabled() and scaler.get_scale() > 1 and all(map(math.isfinite, losses.values())):
+            return
         raise NonFiniteLoss({"step": step, "network": name, **losses, "gradient_norm": float(norm)})

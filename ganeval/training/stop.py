@@ -5,13 +5,25 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
+import torch
+
+from ganeval.processes import Processes
+
+ALONE = Processes()
+
 
 class StopOnSignal:
     """Inside the block the first SIGINT or SIGTERM only sets ``signal``; a second one ends the process at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Processes = ALONE) -> None:
+        self.processes = processes
         self.signal: int | None = None
         self._previous: dict[int, signal.Handlers | object] = {}
+
+    def requested(self, device: torch.device) -> bool:
+        """Whether any of the processes, which meet at ``device``, was told to stop: all of them hear of it in the same step."""
+        self.signal = self.processes.largest(self.signal or 0, device) or None
+        return self.signal is not None
 
     @property
     def exit_status(self) -> int:

@@ -20,6 +20,7 @@ class Dragan(Regularizer):
     """
 
     kind: ClassVar[str] = "dragan"
+    differentiates_gradients: ClassVar[bool] = True
     weight: float = 10.0
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor:

@@ -16,6 +16,7 @@ class GradientPenalty(Regularizer):
     """``weight`` * mean (|gradient| - 1)^2 at points between reals and fakes, under the reals' labels."""
 
     kind: ClassVar[str] = "gradient-penalty"
+    differentiates_gradients: ClassVar[bool] = True
     weight: float = 10.0
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganeval.losses.base import Stage
+from ganeval.precision import full_precision
 
 
 def image_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
@@ -27,10 +28,11 @@ def distance_to_unit_norm(gradients: Tensor) -> Tensor:
 
 
 def critic_for(stage: Stage, labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """The adversarial logit of an image as a function of the image, with its label fixed."""
+    """The adversarial logit of an image as a function of the image, with its label fixed, in full precision."""
 
     def critic(images: Tensor) -> Tensor:
-        adv: Tensor = stage.discriminator(images, labels).adv
+        with full_precision(stage.discriminator):
+            adv: Tensor = stage.discriminator(images, labels).adv
         return adv
 
     return critic

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganeval.errors import UserError
 from ganeval.losses.base import Regularizer, Stage, State
+from ganeval.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class LatentOptimization(Regularizer):
     """
 
     kind: ClassVar[str] = "latent-optimization"
+    differentiates_gradients: ClassVar[bool] = True
     steps: int = 1
     alpha: float = 0.9
     beta: float = 0.1
@@ -40,7 +42,7 @@ class LatentOptimization(Regularizer):
     def latents(self, z: Tensor, y: Tensor, generator: nn.Module, discriminator: nn.Module, rng: torch.Generator) -> Tensor:
         keep_graph = torch.is_grad_enabled()
         for _ in range(self.steps):
-            with torch.enable_grad():
+            with torch.enable_grad(), full_precision(generator, discriminator):
                 at = z if z.requires_grad else z.detach().requires_grad_()
                 logits = discriminator(generator(at, y), y).adv
                 (slope,) = torch.autograd.grad(logits.sum(), at, create_graph=keep_graph)

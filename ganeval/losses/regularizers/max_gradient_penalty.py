@@ -19,6 +19,7 @@ class MaxGradientPenalty(Regularizer):
     """
 
     kind: ClassVar[str] = "max-gradient-penalty"
+    differentiates_gradients: ClassVar[bool] = True
     weight: float = 10.0
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor:

@@ -21,6 +21,7 @@ class R1(Regularizer):
     """
 
     kind: ClassVar[str] = "r1"
+    differentiates_gradients: ClassVar[bool] = True
     weight: float = 1.0
     interval: int = 1
 

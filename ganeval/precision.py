@@ -1,0 +1,50 @@
+"""Half precision inside the networks; everything that meets between them is in full precision.
+
+Autocast surrounds the two networks' bodies and nothing else: weights, power iterations, heads, losses, penalties, averages and
+optimisers stay in float32. Evaluation mode always computes in full precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+HALF: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Mixed(nn.Module):
+    """A network that takes and gives full precision; in training mode it computes in the half precision
+    ``computes_in``, where one is set."""
+
+    computes_in: torch.dtype | None = None
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context of the network's own computation."""
+        if self.computes_in is None or not self.training:
+            return nullcontext()
+        return torch.autocast(device.type, self.computes_in)
+
+
+def in_full(x: Tensor) -> Tensor:
+    """``x`` in float32 where it is in half precision, else as it is."""
+    return x.float() if x.dtype in HALF.values() else x
+
+
+@contextmanager
+def full_precision(*networks: nn.Module) -> Iterator[None]:
+    """Inside the block ``networks`` compute in full precision: for gradients that a loss is made of."""
+    mixed = [network for network in networks if isinstance(network, Mixed)]
+    before = [network.computes_in for network in mixed]
+    for network in mixed:
+        network.computes_in = None
+    try:
+        yield
+    finally:
+        for network, half in zip(mixed, before, strict=True):
+            network.computes_in = half

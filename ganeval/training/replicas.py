@@ -1,0 +1,82 @@
+"""The two losses as every process computes them on its share of the batch; their gradients are those of the whole batch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ganeval.processes import Processes
+from ganeval.rng import generator_for
+
+KEEP_BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")  # the first has taken the second's place in newer versions of torch
+    if name in inspect.signature(DistributedDataParallel).parameters
+)
+"""What is set to False so that buffers are left alone: each process has the same without being sent them."""
+
+Log = dict[str, Tensor]
+LossFunction = Callable[..., tuple[Tensor, Log]]
+
+
+class Loss(nn.Module):
+    """A whole loss as the forward pass of one module, whose only parameters are those of the network it trains.
+
+    So DistributedDataParallel sees one forward and one backward pass per loss, whatever passes through both networks, and
+    gradients of gradients, happen inside.
+    """
+
+    def __init__(self, network: nn.Module, function: LossFunction) -> None:
+        super().__init__()
+        self.network = network
+        self.function = function
+
+    def forward(self, *inputs: Any) -> tuple[Tensor, Log]:
+        return self.function(*inputs)
+
+
+class Replica:
+    """A loss in this process. ``loss(*inputs)`` is the loss of its share; after a backward pass outside :meth:`unshared` the
+    gradients are the means over all processes, what one process with the whole batch would have.
+    """
+
+    def __init__(self, network: nn.Module, function: LossFunction, processes: Processes) -> None:
+        self.processes = processes
+        loss = Loss(network, function)
+        self.loss: nn.Module = loss
+        if processes.count > 1:
+            options: dict[str, Any] = {KEEP_BUFFERS: False}
+            self.loss = DistributedDataParallel(loss, **options)
+
+    def unshared(self, still_to_come: bool) -> AbstractContextManager[None]:
+        """Within it, gradients of batches that are ``still_to_come`` to an end are added up in this process alone."""
+        if still_to_come and isinstance(self.loss, DistributedDataParallel):
+            return self.loss.no_sync()
+        return nullcontext()
+
+
+class OwnChance:
+    """What a process draws for itself: augmentations, and what regularisers draw."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+        self._step: torch.Generator | None = None
+        self._own: torch.Generator | None = None
+
+    def beside(self, rng: torch.Generator) -> torch.Generator:
+        """The generator of this process beside the step's ``rng``, a function of its seed and the rank.
+
+        It is ``rng`` itself in a single process, and goes on for as long as it is asked for beside the same ``rng``.
+        """
+        if self.processes.count == 1:
+            return rng
+        if self._own is None or self._step is not rng:
+            self._step = rng
+            self._own = generator_for(rng.device, rng.initial_seed(), "process", self.processes.rank)
+        return self._own

@@ -1,0 +1,192 @@
+"""Several processes compute what one would: updates compared in float64, runs started by torchrun."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
+
+from ganeval.checkpoints import Folder, load_folder
+from ganeval.errors import UserError
+from ganeval.networks.layers import BatchNorm
+from ganeval.networks.sync_batch_norm import GatheredBatchNorm, synchronise
+from ganeval.processes import Processes
+from ganeval.sampling import resolve_checkpoint
+from ganeval.training.engine import Engine
+
+WORKER = Path(__file__).with_name("distributed_worker.py")
+WORLD = 2
+COMPARED = ("reacgan", "contrastive", "acgan", "projection-accumulated", "r1-through-batch-norm")
+
+
+@pytest.fixture(scope="module")
+def worker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("distributed_worker", WORKER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_workers(folder: Path, names: tuple[str, ...]) -> list[dict[str, dict[str, Tensor]]]:
+    """What each of two gloo processes ends with, by recipe."""
+    commands = [[sys.executable, str(WORKER), str(folder), str(rank), str(WORLD)] for rank in range(WORLD)]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, cwd=WORKER.parents[2], **pipes) for command in commands]  # type: ignore[call-overload]
+    for process in running:
+        process.stdin.write(" ".join(names))
+        process.stdin.close()
+    for process in running:
+        errors = process.stderr.read()
+        assert process.wait(timeout=200) == 0, errors
+    return [{name: torch.load(folder / f"{name}.{rank}.pt", weights_only=True) for name in names} for rank in range(WORLD)]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
+    return run_workers(tmp_path_factory.mktemp("processes"), (*COMPARED, "drawing"))
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_two_processes_do_what_one_does_with_the_whole_batch(
+    name: str, worker: ModuleType, results: list[dict[str, dict[str, Tensor]]]
+) -> None:
+    recipe = worker.RECIPES[name]
+    whole = worker.flat(worker.trained(recipe, Processes()))
+    start = worker.flat(worker.initial_state(recipe, worker.ImageShape(1, 16), worker.CLASSES, 0, torch.device("cpu")))
+    for result in results:
+        assert result[name].keys() == whole.keys()
+        for key, value in whole.items():
+            torch.testing.assert_close(result[name][key], value, rtol=1e-6, atol=1e-7, msg=key)
+    trained = [key for key in whole if key.startswith(("generator/", "discriminator/")) and key.endswith("weight")]
+    assert max((whole[key] - start[key]).abs().max() for key in trained) > 1e-3
+
+
+def test_what_each_process_draws_for_itself_leaves_their_weights_equal(results: list[dict[str, dict[str, Tensor]]]) -> None:
+    first, second = (result["drawing"] for result in results)
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+@pytest.mark.slow
+def test_every_method_trains_in_two_processes(worker: ModuleType, tmp_path: Path) -> None:
+    names = tuple(name for name in worker.RECIPES if name.startswith("digits-"))
+    first, second = run_workers(tmp_path, names)
+    for name in names:
+        for key, value in first[name].items():
+            assert torch.isfinite(value).all(), f"{name}: {key}"
+            torch.testing.assert_close(second[name][key], value, rtol=1e-9, atol=1e-12, msg=f"{name}: {key}")
+
+
+def test_gathered_batch_norm_of_one_process_is_batch_norm(tmp_path: Path) -> None:
+    """Its formulas, gradients and running statistics, where there is nothing to gather."""
+    torch.distributed.init_process_group("gloo", init_method=(tmp_path / "meet").as_uri(), rank=0, world_size=1)
+    try:
+        plain = BatchNorm(3, eps=1e-4).double()
+        nn.init.normal_(plain.weight)
+        nn.init.normal_(plain.bias)
+        network = nn.Sequential(BatchNorm(3, eps=1e-4)).double()
+        network[0].load_state_dict(plain.state_dict())
+        weight = network[0].weight
+        synchronise(network, twice=True)
+        assert type(network[0]) is GatheredBatchNorm
+        assert network[0].weight is weight
+        x = torch.randn(4, 3, 5, 5, dtype=torch.float64, requires_grad=True)
+        slopes = torch.randn(4, 3, 5, 5, dtype=torch.float64)
+        found = []
+        for norm in (plain, network):
+            y = norm(x)
+            found.append([y, *torch.autograd.grad((y * slopes).sum(), [x, *norm.parameters()])])
+        for ours, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+        for ours, theirs in zip(network.buffers(), plain.buffers(), strict=True):
+            torch.testing.assert_close(ours, theirs)
+        assert torch.autograd.gradgradcheck(lambda x: network(x).square(), (x[:2, :, :2, :2].detach().requires_grad_(),))
+        half = network.float()(x.detach().bfloat16())
+        assert half.dtype == torch.bfloat16
+        expected = batch_norm(
+            x.detach().bfloat16().float(), None, None, plain.weight.float(), plain.bias.float(), True, 0.0, 1e-4
+        )
+        torch.testing.assert_close(half.float(), expected, rtol=2**-7, atol=1e-2)
+        plain.float().load_state_dict(network[0].state_dict())
+        network.eval()
+        assert torch.equal(network(x.float()), plain.eval()(x.float()))
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_shares_are_the_rows_of_the_whole_in_order() -> None:
+    rows = torch.arange(12).view(6, 2)
+    assert torch.equal(torch.cat([Processes(rank, 3).share(rows) for rank in range(3)]), rows)
+    assert Processes().share(rows) is rows
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(worker: ModuleType) -> None:
+    with pytest.raises(UserError, match=r"schedule\.batch_size is 8, which 3 processes cannot share: set it to a multiple of 3"):
+        Engine(processes=Processes(0, 3)).check(worker.REACGAN)
+
+
+TINY = (
+    "backbone.g_channels=2", "backbone.d_channels=2", "conditioning.embed_dim=8", "schedule.batch_size=4", "schedule.d_steps=1"
+)  # fmt: skip
+
+
+def torchrun(folder: Path, *words: object) -> subprocess.Popen[str]:
+    """``torchrun`` on this machine: two processes of ``ganeval train reacgan digits``."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--rdzv-backend=c10d"]
+    command = [*launch, "--rdzv-endpoint=127.0.0.1:0", "-m", "ganeval", "train", "reacgan", "digits", *TINY, *map(str, words)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Popen[str], str]:
+    """A run in two processes whose torchrun was sent SIGTERM after some steps: its folder, the process, what it said."""
+    folder = tmp_path_factory.mktemp("torchrun")
+    log = folder / "run" / "log.jsonl"
+    process = torchrun(folder, "--out", "run", "--log-every", 1)
+    while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 2):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, talk = process.communicate(timeout=120)
+    return folder, process, talk
+
+
+def final(out: Path) -> Folder:
+    return load_folder(resolve_checkpoint(out))
+
+
+def test_sigterm_to_torchrun_saves_and_the_same_command_goes_on(stopped: tuple[Path, subprocess.Popen[str], str]) -> None:
+    folder, process, talk = stopped
+    assert process.returncode != 0
+    step = final(folder / "run").record["step"]
+    assert step >= 3, talk
+    for out in ("run", "whole"):
+        more = torchrun(folder, "--out", out, "--steps", step + 2, "--log-every", 1)
+        said, talk = more.communicate(timeout=200)
+        assert more.returncode == 0, talk
+        assert said.splitlines() == [f"{out}/checkpoints/step-{step + 2:08d}"]
+    run, whole = final(folder / "run"), final(folder / "whole")
+    for file, content in whole.tensors.items():
+        for name, value in content.items():
+            assert torch.equal(value, run.tensors[file][name]), f"{file}: {name}"
+    assert run.record["environment"]["processes"] == "2"
+
+
+def test_a_mistake_is_said_once(tmp_path: Path) -> None:
+    process = torchrun(tmp_path, "schedule.batch_size=5", "--out", "run")
+    _, talk = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert talk.count("schedule.batch_size is 5, which 2 processes cannot share: set it to a multiple of 2") == 1
+    assert "exitcode  : 2 " in talk
+    assert not (tmp_path / "run").exists()
