@@ -12,6 +12,7 @@ import torch
 
 from ganeval.cache import cached_bank
 from ganeval.data.base import Dataset
+from ganeval.data.registry import find_dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
@@ -20,6 +21,7 @@ from ganeval.features import FeatureBank
 from ganeval.metrics.base import Metric, Value
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.registry import unknown
+from ganeval.sampling import Which
 from ganeval.scorecard import OK, Score, ScoreCard
 from ganeval.sources import Images, Source, open_source
 from ganeval.uncertainty import jackknife
@@ -44,23 +46,24 @@ class Banks:
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None,
+    talk: Talk | None = None, checkpoint: Which = "latest", keep_features: bool = True,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
     ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
     against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
-    images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
-    fails on the numbers themselves becomes a status.
+    images: the card then says so and is not ranked. ``checkpoint`` says which one of a run. Without ``keep_features`` those
+    of the source are not left in the cache (a run that is scored often would fill it). Raises ``UserError`` for what cannot
+    be scored; a metric that fails on the numbers themselves becomes a status.
     """
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
-    images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where)
+    images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where, which=checkpoint)
     network = _extractor(rules, held_against, extractor).to(where)
-    _require_enough(images, wanted)
-    banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None))
+    _require_count(images.count, images.remedy, wanted)
+    banks = _banks(images, held_against, rules, network, talk or (lambda what, done, total: None), keep_features)
     scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
     counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
     return ScoreCard(
@@ -78,6 +81,16 @@ def score(
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
     )
+
+
+def require_scorable(
+    dataset: Dataset, protocol: str, metrics: Sequence[str] | None, extractor: str | None, num: int | None
+) -> None:
+    """Raise what :func:`score` would raise for a checkpoint trained on ``dataset``, before there is one."""
+    rules = PROTOCOLS.get(protocol)
+    wanted = _wanted_values(rules, metrics)
+    _extractor(rules, find_dataset(dataset.name), extractor)
+    _require_count(num or rules.fakes, "raise the number of images", wanted)
 
 
 def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
@@ -116,15 +129,15 @@ def _extractor(protocol: Protocol, dataset: Dataset, chosen: str | None) -> Extr
     return find_extractor(name)
 
 
-def _require_enough(source: Source, wanted: dict[Metric, list[Value]]) -> None:
+def _require_count(count: int, remedy: str, wanted: dict[Metric, list[Value]]) -> None:
     for metric, values in wanted.items():
-        if source.count < metric.minimum:
+        if count < metric.minimum:
             keys = ", ".join(value.key for value in values)
-            needed = f"at least {metric.minimum} images are needed, got {source.count}"
-            raise UserError(f"{keys}: {needed}: {source.remedy} or choose other --metrics")
+            needed = f"at least {metric.minimum} images are needed, got {count}"
+            raise UserError(f"{keys}: {needed}: {remedy} or choose other --metrics")
 
 
-def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extractor, talk: Talk) -> Banks:
+def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extractor, talk: Talk, keep: bool) -> Banks:
     def bank(images: Source, what: str) -> FeatureBank:
         key: dict[str, object] = {"source": images.fingerprint, "extractor": extractor.fingerprint}
         return cached_bank(key, lambda: extract(images, extractor, talk, what))
@@ -135,7 +148,9 @@ def _banks(source: Source, dataset: Dataset, protocol: Protocol, extractor: Extr
 
     reference, reference_sha256 = real(protocol.reference_split)
     floor = real(dataset.held_out)[0] if dataset.held_out else None
-    return Banks(bank(source, "images to score"), reference, floor, reference_sha256)
+    what = "images to score"
+    fake = bank(source, what) if keep else extract(source, extractor, talk, what)
+    return Banks(fake, reference, floor, reference_sha256)
 
 
 def _compute(

@@ -18,7 +18,7 @@ from ganeval.data.limit import SomeClasses
 from ganeval.data.registry import DATASETS, find_dataset
 from ganeval.errors import UserError
 from ganeval.protocols import Protocol, Weights
-from ganeval.sampling import LoadedGenerator, generate, load_generator, resolve_checkpoint
+from ganeval.sampling import LoadedGenerator, Which, generate, load_generator, resolve_checkpoint
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -97,7 +97,8 @@ def _origin(generator: LoadedGenerator) -> dict[str, Any]:
     known = {"sha256": generator.sha256, "generator_parameters": sum(p.numel() for p in generator.module.parameters())}
     if record["kind"] == "gan":
         recipe = {"recipe": record["recipe"], "recipe_sha256": sha256_of(record["recipe"])}
-        return {"kind": "checkpoint", "step": record["step"], "training_seed": record["seed"], **recipe, **known}
+        altered = {name: record[name] for name in ("non_finite",) if name in record}
+        return {"kind": "checkpoint", "step": record["step"], "training_seed": record["seed"], **recipe, **known, **altered}
     network = {"recipe": {"backbone": record["backbone"]}, "recipe_sha256": sha256_of(record["backbone"])}
     return {"kind": "imported", "name": record["imported"]["file"], "imported": record["imported"], **network, **known}
 
@@ -106,9 +107,9 @@ def _other_count(source: Source, protocol: Protocol) -> list[str]:
     return [] if source.count == protocol.fakes else [f"{source.count:,} images instead of {protocol.fakes:,}"]
 
 
-def open_generator(path: Path, weights: Weights, device: torch.device) -> LoadedGenerator:
-    """The generator of a checkpoint, or of a run's latest one; raises ``UserError`` for a run without a checkpoint."""
-    checkpoint = resolve_checkpoint(path)
+def open_generator(path: Path, weights: Weights, device: torch.device, which: Which = "latest") -> LoadedGenerator:
+    """The generator of a checkpoint, or of a run's latest or best; raises ``UserError`` for a run without a checkpoint."""
+    checkpoint = resolve_checkpoint(path, which)
     if (path / "run.json").is_file() and not is_folder(checkpoint):
         gone = "" if checkpoint == path else f": {checkpoint} is gone"
         raise UserError(f"the run {path} has no checkpoint{gone or ' yet'}")
@@ -116,21 +117,27 @@ def open_generator(path: Path, weights: Weights, device: torch.device) -> Loaded
 
 
 def open_source(
-    path: Path, protocol: Protocol, dataset: str | None, *, num: int | None, seed: int, device: torch.device
-) -> tuple[Source, Dataset]:
+    path: Path, protocol: Protocol, dataset: str | None, *, num: int | None, seed: int, device: torch.device,
+    which: Which = "latest",
+) -> tuple[Source, Dataset]:  # fmt: skip
     """The source at ``path`` and the dataset it is held against.
 
-    A checkpoint (or a run, through its ``latest``) names its dataset itself; a foreign checkpoint and a folder
+    A checkpoint (or a run, through its ``latest`` or ``best``) names its dataset itself; a foreign checkpoint and a folder
     ``root/<class>/*`` need ``dataset``.
     ``num`` replaces the protocol's number of generated images. Raises ``UserError`` for everything else.
     """
     if not path.exists():
         raise UserError(f"nothing at {path}: give a checkpoint folder, a run, or a folder of images root/<class>/*")
+    if which == "best":
+        resolve_checkpoint(path, which)
     if path.is_file() or is_folder(resolve_checkpoint(path)) or (path / "run.json").is_file():
-        generator = open_generator(path, protocol.weights, device)
+        generator = open_generator(path, protocol.weights, device, which)
         found = _dataset_of(generator, dataset) if generator.record["kind"] == "gan" else _dataset_for(generator, dataset)
         classes = tuple(generator.record["dataset"]["classes"]) if generator.record["kind"] == "gan" else found.classes
-        return Samples(generator, classes, protocol, num or protocol.fakes, seed), found
+        samples = Samples(generator, classes, protocol, num or protocol.fakes, seed)
+        if (path / "run.json").is_file():
+            samples.origin["selection"] = "best" if which == "best" else "last"
+        return samples, found
     _require_class_folders(path)
     if dataset is None:
         raise UserError(f"{path} is a folder of images: say what it is held against with --dataset NAME")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -19,13 +20,16 @@ from ganeval.errors import UserError
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@click.option(
+    "--checkpoint", type=click.Choice(["latest", "best"]), default="latest", show_default=True, help="Which one of a run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @DEVICE
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
-    as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
+    checkpoint: Literal["latest", "best"], as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
 
@@ -50,7 +54,7 @@ def score(
     with extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk,
+            talk=talk, checkpoint=checkpoint,
         )  # fmt: skip
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ganeval.cli.options import DEVICE
+from ganeval.cli.watching import watching_habits, watching_options
 
 
 @click.command(short_help="Train a recipe on a dataset, or go on where it stopped.")
@@ -28,11 +30,12 @@ from ganeval.cli.options import DEVICE
     "--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints.  [default: a twentieth, at most 2000]"
 )
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Checkpoints to keep.")
+@watching_options
 @DEVICE
 def train(
     recipe: str, dataset: str, overrides: tuple[str, ...], out: Path | None, seed: int, steps: int | None,
     init: Path | None, dry_run: bool, log_every: int, snapshot_every: int | None, checkpoint_every: int | None, keep: int,
-    device: str,
+    device: str, **watching: Any,
 ) -> None:  # fmt: skip
     """Train RECIPE on DATASET, a registered name or a folder root/<class>/*.
 
@@ -55,7 +58,7 @@ def train(
         click.echo(json.dumps(describe(resolved, data), indent=2))
         return
     folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
-    habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
+    habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
     outcome = run_training(resolved, data, folder, seed=seed, device=where, steps=steps, habits=habits, init=init)
     click.echo(f"{outcome.folder}  step {outcome.step}", err=True)
     click.echo(outcome.folder / "checkpoints" / f"step-{outcome.step:08d}")

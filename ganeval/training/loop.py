@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,22 +19,31 @@ from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
 from ganeval.sampling import resolve_checkpoint
+from ganeval.training.evaluation import Evaluation, Evaluations
 from ganeval.training.grids import save_real_grid, save_sample_grid
+from ganeval.training.journal import Journal
+from ganeval.training.non_finite import Guard, NonFiniteLoss, Policy, Stop
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
+from ganeval.training.sinks.base import Opener
 from ganeval.training.state import initial_state, start_from
-from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update
+from ganeval.training.step import Batch, RealImages, discriminator_update, generator_update
 from ganeval.training.stop import StopOnSignal
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How often a run writes what; none of it changes the weights. Steps; 0 = a twentieth of the run, at most 2,000."""
+    """How often a run writes what, in steps; 0 = a twentieth of the run, at most 2,000. None of it changes the weights, but for
+    ``on_nan`` where something is not finite."""
 
     log_every: int = 20
     snapshot_every: int = 0
     checkpoint_every: int = 0
     keep: int = 2
+    evaluation: Evaluation | None = None
+    on_nan: Policy = field(default_factory=Stop)
+    viewers: Mapping[str, Opener] = field(default_factory=dict)
+    """Viewers of the log by name; ``log.jsonl`` is written whatever they do."""
 
     def every(self, value: int, steps: int) -> int:
         return value or min(max(steps // 20, 1), 2000)
@@ -63,6 +71,8 @@ def train(
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     device, habits = device or torch.device("cpu"), habits or Habits()
+    if habits.evaluation:
+        habits.evaluation.require_possible(dataset)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
     total = recipe.schedule.steps if steps is None else steps
@@ -70,6 +80,7 @@ def train(
     identity = identity_of(dataset, images, whole, seed) | ({"init_sha256": beginning.sha256} if beginning else {})
     with RunFolder(out, to_json(recipe), identity, habits.keep) as run, StopOnSignal() as stop:
         state = initial_state(recipe, ImageShape(images.channels, images.resolution), len(images.classes), seed, device)
+        state.guard = Guard(habits.on_nan, run.incident)
         if beginning:
             start_from(state, beginning)
         run.resume(state)
@@ -79,7 +90,13 @@ def train(
         save_real_grid(images, out / "grids" / "real.png")
         saved = state.step if run.latest() else -1
 
-        with TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress:
+        with (
+            TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress,
+            Journal(run, habits.viewers, state.step, recipe.schedule.images_per_step, progress.say) as journal,
+        ):
+            evaluations = Evaluations(habits.evaluation, run, dataset, device, journal)
+            if saved == state.step and evaluations.due(state.step, state.step == total):  # cut short when it was written
+                evaluations.score(run.checkpoint(saved), saved)
             while state.step < total and not stop.signal:
                 rng = generator_for(device, seed, "step", state.step)
                 try:
@@ -87,7 +104,7 @@ def train(
                         log = discriminator_update(state, recipe, _real_batches(reals, recipe, state.step, update, rng), rng)
                     log |= generator_update(state, recipe, _fresh_batches(reals, recipe, state.step, rng), rng)
                 except NonFiniteLoss as error:
-                    write_text(out / "nan-report.json", canonical_json({key: str(value) for key, value in error.report.items()}))
+                    write_text(out / "nan-report.json", canonical_json(error.report))
                     raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
                 state.step += 1
                 if state.ema:
@@ -95,17 +112,19 @@ def train(
 
                 at_end = state.step == total
                 if state.step % habits.log_every == 0 or at_end:
-                    losses = {name: float(value) for name, value in log.items()}
-                    speed = progress.images_per_second(state.step)
-                    run.log({"step": state.step, **losses, "images_per_second": round(speed, 1), "time": round(time.time(), 1)})
-                    progress.update(state.step, losses)
+                    progress.update(state.step, journal.write(state, log))
                 else:
                     progress.update(state.step)
                 if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
-                    save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
-                if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end:
-                    run.save(state, versions)
+                    grid = out / "grids" / f"step-{state.step:08d}.png"
+                    save_sample_grid(state, recipe, images, grid)
+                    journal.picture(state.step, grid)
+                evaluate = evaluations.due(state.step, at_end)
+                if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end or evaluate:
+                    checkpoint = run.save(state, versions)
                     saved = state.step
+                    if evaluate:
+                        evaluations.score(checkpoint, state.step)
 
         if saved != state.step:
             run.save(state, versions)

@@ -15,6 +15,7 @@ from ganeval.networks.base import Generator, ImageShape
 from ganeval.recipes.recipe import Recipe
 from ganeval.rng import derived_seed
 from ganeval.training.ema import GeneratorEMA
+from ganeval.training.non_finite import Guard
 
 AUGMENTATION = "augmentation"
 
@@ -44,6 +45,7 @@ class TrainState:
     d_optimizer: torch.optim.Optimizer
     extras: dict[str, State] = field(default_factory=dict)
     step: int = 0
+    guard: Guard = field(default_factory=Guard)
 
     @property
     def best_generator(self) -> Generator:
@@ -77,6 +79,7 @@ class TrainState:
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{folder.path} does not hold the state of this recipe: {str(error).splitlines()[0]}") from error
         self.step = int(folder.record["step"])
+        self.guard.load(folder.record)
 
 
 def initial_state(recipe: Recipe, shape: ImageShape, num_classes: int, seed: int, device: torch.device) -> TrainState:

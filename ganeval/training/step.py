@@ -14,18 +14,11 @@ from ganeval.data.pixels import to_float
 from ganeval.losses.base import Stage
 from ganeval.networks.layers import track_batch_statistics
 from ganeval.recipes.recipe import Recipe
+from ganeval.training.non_finite import require_finite_weights
 from ganeval.training.state import AUGMENTATION, TrainState
 
 Log = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]
-
-
-class NonFiniteLoss(Exception):
-    """A loss or a gradient stopped being a number; ``report`` says where."""
-
-    def __init__(self, report: dict[str, float | str]) -> None:
-        super().__init__(", ".join(f"{key} {value}" for key, value in report.items()))
-        self.report = report
 
 
 RESIDENT = 2**31
@@ -53,13 +46,14 @@ class RealImages:
 def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> Log:
     """Update the discriminator once on ``schedule.accumulation`` batches of real images."""
     track_batch_statistics(state.generator, False)
+    state.guard.begin((state.generator, state.discriminator), state.extras)
     state.d_optimizer.zero_grad(set_to_none=True)
     for _ in range(recipe.schedule.accumulation):
         loss, log = _discriminator_loss(state, recipe, next(batches), rng)
         (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.discriminator, log, "discriminator", state.step)
-    state.d_optimizer.step()
-    _require_finite_weights(state.discriminator, "discriminator", state.step)
+    if state.guard.passes(state.discriminator, "discriminator", state.step, log):
+        state.d_optimizer.step()
+        require_finite_weights(state.discriminator, "discriminator", state.step)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
     return log
@@ -68,14 +62,15 @@ def discriminator_update(state: TrainState, recipe: Recipe, batches: Iterator[Ba
 def generator_update(state: TrainState, recipe: Recipe, batches: Iterator[Batch], rng: torch.Generator) -> Log:
     """Update the generator once on ``schedule.accumulation`` batches of latents; ``batches`` serves regularisers."""
     track_batch_statistics(state.generator, True)
+    state.guard.begin((state.generator, state.discriminator), state.extras)
     state.g_optimizer.zero_grad(set_to_none=True)
     with frozen(state.discriminator):
         for _ in range(recipe.schedule.accumulation):
             loss, log = _generator_loss(state, recipe, batches, rng)
             (loss / recipe.schedule.accumulation).backward()
-    _require_finite(state.generator, log, "generator", state.step)
-    state.g_optimizer.step()
-    _require_finite_weights(state.generator, "generator", state.step)
+    if state.guard.passes(state.generator, "generator", state.step, log):
+        state.g_optimizer.step()
+        require_finite_weights(state.generator, "generator", state.step)
     return log
 
 
@@ -168,19 +163,3 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
-
-
-def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
-    """A finite gradient can still throw the weights out of range: nobody may sample or save these."""
-    norm = torch.stack(torch._foreach_norm(list(network.parameters()))).sum()
-    if not torch.isfinite(norm):
-        raise NonFiniteLoss({"step": step, "network": name, "weights": "not finite after the update: lower the learning rate"})
-
-
-def _require_finite(network: nn.Module, log: Log, name: str, step: int) -> None:
-    """One synchronisation per update: the sum of all gradients is finite only if each of them is."""
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if not torch.isfinite(norm + sum(log.values())):
-        losses = {key: float(value) for key, value in log.items()}
-        raise NonFiniteLoss({"step": step, "network": name, **losses, "gradient_norm": float(norm)})
