@@ -23,11 +23,10 @@ from typing import Any
 import torch
 
 from ganeval.checkpoints import canonical_json, load_folder
-from ganeval.data.base import Dataset
 from ganeval.environment import environment
-from ganeval.extractors.registry import find_extractor
 from ganeval.files import write_text
 from ganeval.sampling import resolve_checkpoint
+from ganeval.scoring import score
 from ganeval.training.evaluation import Evaluation
 from ganeval.training.history import EVALS, LOG, read_lines
 from ganeval.training.loop import Habits, train
@@ -58,11 +57,10 @@ def in_a_child(work: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def warm_up(dataset: Dataset) -> None:
-    """What every child would otherwise spend its first seconds with."""
-    images = dataset.load("test")
-    dataset.load("train")
-    find_extractor(str(dataset.extractor))(images.images)
+def warm_up(folder: Path, run: Callable[[Path, int], None]) -> None:
+    """What every child would otherwise spend its first seconds with: imports, data, the reference's features."""
+    run(folder, 0)
+    score(folder, metrics=["fid"], num=64)
 
 
 def look(out: Path) -> dict[str, int]:
@@ -129,15 +127,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["GANEVAL_HOME"] = str(Path(scratch) / "home")
         out = Path(scratch) / "run"
-        warm_up(digits)
 
         def run(folder: Path, steps: int) -> None:
             train(recipe, digits, folder, steps=steps, habits=HABITS)
 
+        warm_up(Path(scratch) / "warm", run)
         counts = kill_again_and_again(out, chosen.kills, chosen.longest, lambda steps: run(out, steps), chosen.seed)
-        counts["finished_bit_identical_to_a_run_never_killed"] = same_as_uninterrupted(
-            out, run, (counts["last_step"] // EVALUATE + 1) * EVALUATE
-        )
+        steps = (counts["last_step"] // EVALUATE + 1) * EVALUATE
+        counts["finished_bit_identical_to_a_run_never_killed"] = same_as_uninterrupted(out, run, steps)
     write_text(chosen.out, canonical_json({**counts, "environment": environment(torch.device("cpu"))}))
     print(json.dumps(counts, indent=2))
 
