@@ -12,7 +12,6 @@ import torch
 
 from ganeval.cache import cached_bank
 from ganeval.data.base import Dataset
-from ganeval.data.registry import find_dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
@@ -44,7 +43,8 @@ class Banks:
 
 
 def score(
-    source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
+    source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None,
+    dataset: str | Dataset | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
     talk: Talk | None = None, checkpoint: Which = "latest", keep_features: bool = True,
 ) -> ScoreCard:  # fmt: skip
@@ -89,7 +89,7 @@ def require_scorable(
     """Raise what :func:`score` would raise for a checkpoint trained on ``dataset``, before there is one."""
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
-    _extractor(rules, find_dataset(dataset.name), extractor)
+    _extractor(rules, dataset, extractor)
     _require_count(num or rules.fakes, "raise the number of images", wanted)
 
 

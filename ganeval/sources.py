@@ -117,7 +117,7 @@ def open_generator(path: Path, weights: Weights, device: torch.device, which: Wh
 
 
 def open_source(
-    path: Path, protocol: Protocol, dataset: str | None, *, num: int | None, seed: int, device: torch.device,
+    path: Path, protocol: Protocol, dataset: str | Dataset | None, *, num: int | None, seed: int, device: torch.device,
     which: Which = "latest",
 ) -> tuple[Source, Dataset]:  # fmt: skip
     """The source at ``path`` and the dataset it is held against.
@@ -141,14 +141,18 @@ def open_source(
     _require_class_folders(path)
     if dataset is None:
         raise UserError(f"{path} is a folder of images: say what it is held against with --dataset NAME")
-    return _folder_source(path, find_dataset(dataset), num)
+    return _folder_source(path, _found(dataset), num)
 
 
-def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:
+def _found(dataset: str | Dataset) -> Dataset:
+    return dataset if isinstance(dataset, Dataset) else find_dataset(dataset)
+
+
+def _dataset_for(generator: LoadedGenerator, dataset: str | Dataset | None) -> Dataset:
     """The dataset a foreign generator is held against: it must have the same number of classes, in the order of their names."""
     if dataset is None:
         raise UserError("an imported generator does not say what it was trained on: give --dataset NAME")
-    found = find_dataset(dataset)
+    found = _found(dataset)
     if generator.num_classes not in (1, found.num_classes):
         raise UserError(f"the generator has {generator.num_classes} classes, '{found.name}' has {found.num_classes}")
     if generator.module.channels != found.channels:
@@ -158,7 +162,7 @@ def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     return found
 
 
-def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
+def _dataset_of(generator: LoadedGenerator, dataset: str | Dataset | None) -> Dataset:
     """The dataset the checkpoint was trained on, its content checked against what the checkpoint remembers.
 
     A checkpoint that saw a fraction of the images is held against the whole dataset; one that saw some of the classes, against
@@ -167,7 +171,7 @@ def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     trained_on = generator.record["dataset"]
     if dataset is None and trained_on["name"] not in DATASETS and not Path(trained_on["name"]).is_dir():
         raise UserError(f"the checkpoint was trained on the folder '{trained_on['name']}': say where it is with --dataset PATH")
-    found = find_dataset(dataset or trained_on["name"])
+    found = _found(dataset or trained_on["name"])
     images = found.load(trained_on["split"], generator.resolution)
     if images.fingerprint != trained_on.get("whole", trained_on)["sha256"]:
         hint = "say where that is with --dataset" if dataset is None else "give that one"

@@ -9,6 +9,7 @@ import click
 
 from ganeval import __version__
 from ganeval.cli.classifier import classifier
+from ganeval.cli.curve import curve
 from ganeval.cli.data import data
 from ganeval.cli.foreign import import_
 from ganeval.cli.leaderboard import leaderboard
@@ -36,5 +37,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _verb in (train, score, sample, import_, export, ls, classifier, data, leaderboard):
+for _verb in (train, score, curve, sample, import_, export, ls, classifier, data, leaderboard):
     main.add_command(_verb)

@@ -60,7 +60,7 @@ class Evaluations:
     """The evaluations of one run: ``evals.jsonl``, and the pointer ``best``. Without a plan it does nothing."""
 
     def __init__(self, plan: Evaluation | None, run: RunFolder, dataset: Dataset, device: torch.device, journal: Journal) -> None:
-        self.plan, self.run, self.dataset, self.device, self.journal = plan, run, dataset.name, device, journal
+        self.plan, self.run, self.dataset, self.device, self.journal = plan, run, dataset, device, journal
         self._point()
 
     def due(self, step: int, at_end: bool) -> bool:
