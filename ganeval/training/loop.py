@@ -115,16 +115,16 @@ def train(
                     progress.update(state.step, journal.write(state, log))
                 else:
                     progress.update(state.step)
-                if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
-                    grid = out / "grids" / f"step-{state.step:08d}.png"
-                    save_sample_grid(state, recipe, images, grid)
-                    journal.picture(state.step, grid)
                 evaluate = evaluations.due(state.step, at_end)
                 if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end or evaluate:
                     checkpoint = run.save(state, versions)
                     saved = state.step
                     if evaluate:
                         evaluations.score(checkpoint, state.step)
+                if state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end:
+                    grid = out / "grids" / f"step-{state.step:08d}.png"
+                    save_sample_grid(state, recipe, images, grid)
+                    journal.picture(state.step, grid)
 
         if saved != state.step:
             run.save(state, versions)
