@@ -1,6 +1,6 @@
 """SIGKILL at random instants of a real run: does whatever is left load, and how much is lost?
 
-One tiny run on digits (checkpoints every 4 steps, evaluations every 8) is killed again and again and started anew in the same
+One tiny run on digits (checkpoints every 4 steps, evaluations every 16) is killed again and again and started anew in the same
 folder. After every kill the checkpoints behind ``latest`` and ``best`` are loaded and verified whole. At the end the run is
 finished and compared, bit for bit, with one that was never killed.
 
@@ -35,7 +35,7 @@ from ganeval.training.plan import resolve
 TINY = (
     "backbone.g_channels=2", "backbone.d_channels=2", "conditioning.embed_dim=8", "schedule.batch_size=4", "schedule.d_steps=1",
 )  # fmt: skip
-INTERVAL, EVALUATE = 4, 8
+INTERVAL, EVALUATE = 4, 16
 HABITS = Habits(
     log_every=1, snapshot_every=16, checkpoint_every=INTERVAL, keep=2,
     evaluation=Evaluation(every=EVALUATE, metrics=("fid",), num=64),
@@ -115,6 +115,10 @@ def same_as_uninterrupted(out: Path, run: Callable[[Path, int], None], steps: in
     return tensors and values[0] == values[1] and (out / "best").read_text() == (whole / "best").read_text()
 
 
+def save(path: Path, counts: dict[str, Any]) -> None:
+    write_text(path, canonical_json({**counts, "environment": environment(torch.device("cpu"))}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
@@ -133,9 +137,10 @@ def main() -> None:
 
         warm_up(Path(scratch) / "warm", run)
         counts = kill_again_and_again(out, chosen.kills, chosen.longest, lambda steps: run(out, steps), chosen.seed)
+        save(chosen.out, counts)  # what follows takes as long as the run has steps
         steps = (counts["last_step"] // EVALUATE + 1) * EVALUATE
         counts["finished_bit_identical_to_a_run_never_killed"] = same_as_uninterrupted(out, run, steps)
-    write_text(chosen.out, canonical_json({**counts, "environment": environment(torch.device("cpu"))}))
+    save(chosen.out, counts)
     print(json.dumps(counts, indent=2))
 
 
