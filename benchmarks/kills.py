@@ -133,7 +133,8 @@ def main() -> None:
         out = Path(scratch) / "run"
 
         def run(folder: Path, steps: int) -> None:
-            train(recipe, digits, folder, steps=steps, habits=HABITS)
+            if train(recipe, digits, folder, steps=steps, habits=HABITS).exit_status:
+                raise SystemExit("stopped by a signal: there is nothing to compare")
 
         warm_up(Path(scratch) / "warm", run)
         counts = kill_again_and_again(out, chosen.kills, chosen.longest, lambda steps: run(out, steps), chosen.seed)

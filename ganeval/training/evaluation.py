@@ -19,6 +19,7 @@ from ganeval.training.early_warning import diverging_score
 from ganeval.training.history import EVALS, Line, read_lines
 from ganeval.training.journal import Journal
 from ganeval.training.run import RunFolder
+from ganeval.training.stop import StopOnSignal
 
 COMPARABLE = ("protocol_sha256", "extractor_sha256", "reference_sha256", "fakes")
 """Two evaluations that agree in these are compared."""
@@ -56,11 +57,19 @@ class Evaluation:
         require_scorable(dataset, self.protocol, self.keys, self.extractor, self.num)
 
 
+class CutShort(Exception):
+    """An evaluation was ended by a signal."""
+
+
 class Evaluations:
     """The evaluations of one run: ``evals.jsonl``, and the pointer ``best``. Without a plan it does nothing."""
 
-    def __init__(self, plan: Evaluation | None, run: RunFolder, dataset: Dataset, device: torch.device, journal: Journal) -> None:
+    def __init__(
+        self, plan: Evaluation | None, run: RunFolder, dataset: Dataset, device: torch.device, journal: Journal,
+        stop: StopOnSignal,
+    ) -> None:  # fmt: skip
         self.plan, self.run, self.dataset, self.device, self.journal = plan, run, dataset, device, journal
+        self.stop = stop
         self._point()
 
     def due(self, step: int, at_end: bool) -> bool:
@@ -72,11 +81,13 @@ class Evaluations:
     def score(self, checkpoint: Path, step: int) -> None:
         """Score ``checkpoint``, write one line, and let ``best`` follow the Fréchet distance.
 
-        What cannot be scored now (the cache's disk is full ...) is said and left out: the run goes on. It is scored by
-        whoever resumes there.
+        What cannot be scored now (the cache's disk is full ...) is said and left out: the run goes on. A signal cuts an
+        evaluation short. In both cases the checkpoint is scored by whoever resumes there.
         """
         try:
             card = self.journal.aside(lambda: self._card(checkpoint))
+        except CutShort:
+            return
         except UserError as error:
             self.journal.warn(step, f"not evaluated: {error}")
             return
@@ -95,7 +106,13 @@ class Evaluations:
         return score(
             checkpoint, protocol=self.plan.protocol, metrics=self.plan.keys, dataset=self.dataset,
             extractor=self.plan.extractor, num=self.plan.num, device=self.device, keep_features=False,
+            talk=self._heed_signals,
         )  # fmt: skip
+
+    def _heed_signals(self, what: str, done: int, total: int) -> None:
+        """Called after every batch of images: whoever ends the run does not wait for thousands more."""
+        if self.stop.signal:
+            raise CutShort
 
     def _lines(self) -> list[Line]:
         return read_lines(self.run.path / EVALS)

@@ -94,7 +94,7 @@ def train(
             TrainingProgress(state.step, total, recipe.schedule.images_per_step) as progress,
             Journal(run, habits.viewers, state.step, recipe.schedule.images_per_step, progress.say) as journal,
         ):
-            evaluations = Evaluations(habits.evaluation, run, dataset, device, journal)
+            evaluations = Evaluations(habits.evaluation, run, dataset, device, journal, stop)
             if saved == state.step and evaluations.due(state.step, state.step == total):  # cut short when it was written
                 evaluations.score(run.checkpoint(saved), saved)
             while state.step < total and not stop.signal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_an_interrupted_evaluation_is_redone_first(
     assert [(e["step"], e["values"]) for e in lines(out / "evals.jsonl")] == [
         (e["step"], e["values"]) for e in lines(run / "evals.jsonl")
     ]
+
+
+def test_a_signal_cuts_an_evaluation_short_and_it_is_redone(
+    digits: tuple[Recipe, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def signalled(source: Path, **arguments: Any) -> ScoreCard:
+        signal.raise_signal(signal.SIGTERM)
+        return score(source, **arguments)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "score", signalled)
+        outcome = train(*digits, out, steps=3, habits=HABITS)
+    assert (outcome.step, outcome.exit_status) == (2, 143)
+    assert not (out / "evals.jsonl").exists()
+    assert load_folder(resolve_checkpoint(out)).record["step"] == 2
+    assert train(*digits, out, steps=3, habits=HABITS).exit_status == 0
+    assert [line["step"] for line in lines(out / "evals.jsonl")] == [2, 3]
 
 
 def test_a_finished_run_is_not_evaluated_twice(run: Path, digits: tuple[Recipe, Dataset], tmp_path: Path) -> None:
