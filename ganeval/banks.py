@@ -10,7 +10,7 @@ import torch
 
 from ganeval.cache import cached_moments, kept_moments
 from ganeval.data.base import Dataset, ImageSet
-from ganeval.extraction import bank_of
+from ganeval.extraction import bank_of, extract
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_of
 from ganeval.metrics.base import Metric
@@ -44,14 +44,16 @@ class Banks:
 
 def banks_of(
     source: ImageSource | FeatureSource, against: Dataset | Statistics, protocol: Protocol, extractor: Extractor, talk: Talk,
-    wanted: Collection[Metric],
+    wanted: Collection[Metric], keep: bool = True,
 ) -> Banks:  # fmt: skip
     """The banks of ``source``, and of what it is held ``against``: a dataset, or a file of statistics.
 
-    ``protocol`` is the one that means this dataset. Raises ``UserError`` where statistics are of something else.
+    ``protocol`` is the one that means this dataset; ``keep``: whether the source's features are left in the cache. Raises ``UserError`` where statistics are of something else.
     """
 
     def fake() -> FeatureBank:
+        if isinstance(source, ImageSource) and not keep:
+            return extract(source, extractor, talk, "images to score")
         if isinstance(source, ImageSource):
             return bank_of(source, extractor, talk, "images to score")
         return source.bank(extractor)

@@ -28,8 +28,26 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> Image.Image:
 
 def save_grid(images: Tensor, columns: int, path: Path, smallest: int = 480) -> None:
     """Write :func:`tile` of ``images`` to the PNG file ``path``, enlarged by a whole factor to ``smallest`` pixels or more."""
-    picture = tile(images, columns)
-    factor = max(1, -(-smallest // max(picture.size)))
+    _save(tile(images, columns), path, smallest)
+
+
+def save_side_by_side(left: Tensor, right: Tensor, columns: int, path: Path, smallest: int = 480) -> None:
+    """Two grids of ``columns`` each, row beside row, with a thin dark line between them, as a PNG file.
+
+    The height is at least ``smallest`` pixels.
+    """
+    pictures = [tile(images, columns) for images in (left, right)]
+    height = max(picture.height for picture in pictures)
+    line = Image.new("RGB", (2, height), (64, 64, 64))
+    both = Image.new("RGB", (sum(picture.width for picture in pictures) + line.width, height), (255, 255, 255))
+    both.paste(pictures[0], (0, 0))
+    both.paste(line, (pictures[0].width, 0))
+    both.paste(pictures[1], (pictures[0].width + line.width, 0))
+    _save(both, path, smallest, both.height)
+
+
+def _save(picture: Image.Image, path: Path, smallest: int, side: int | None = None) -> None:
+    factor = max(1, -(-smallest // (side or max(picture.size))))
     picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +17,9 @@ from torch.distributed.rendezvous import rendezvous
 from ganeval.errors import UserError
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(days=1)
+"""How long the others wait while the first process scores a checkpoint. One that dies is noticed at once, by torchrun."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     store, rank, count = next(iter(rendezvous("env://")))
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=count)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
     try:
         yield Processes(rank, count)
     except UserError as error:

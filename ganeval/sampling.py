@@ -23,6 +23,9 @@ from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
 from ganeval.rng import LabelPlan, Prior, latents, truncated_latents, uniforms
 
+Which = Literal["latest", "best"]
+"""Which checkpoint of a run is meant."""
+
 SIGMA_ITERATIONS = 20
 """Power iterations before spectral norms are folded into plain weights."""
 
@@ -110,10 +113,19 @@ def _foreign(path: Path, device: str | torch.device, hints: Hints | None) -> Loa
     return LoadedGenerator(module.to(device), record["prior"], record, record["imported"]["sha256"])
 
 
-def resolve_checkpoint(path: Path) -> Path:
-    """The checkpoint that ``path`` means: itself, or the one a run folder's ``latest`` points to."""
-    pointer = path / "latest"
-    return path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else path
+def resolve_checkpoint(path: Path, which: Which = "latest") -> Path:
+    """The checkpoint that ``path`` means: itself, or the one a run folder's ``latest`` or ``best`` points to.
+
+    Raises ``UserError`` where the best one is asked for and there is none.
+    """
+    pointer = path / which
+    if pointer.is_file():
+        return path / pointer.read_text(encoding="utf-8", errors="replace").strip()
+    if which == "best":
+        run = (path / "run.json").is_file()
+        why = "no checkpoint of the run was scored: train it with --eval-every N" if run else "it is not a run"
+        raise UserError(f"{path} has no best checkpoint, {why}")
+    return path
 
 
 def planned_labels(

@@ -21,19 +21,21 @@ from ganeval.importers.studiogan import Hints
 from ganeval.measuring import Measurement, Wanted, wanted_values
 from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
+from ganeval.sampling import Which
 from ganeval.scorecard import ScoreCard
-from ganeval.sources import FeatureSource, ImageSource, Source, open_source
+from ganeval.sources import open_source
 from ganeval.sources.saving import Keep
 from ganeval.statistics import Statistics, read_statistics
 from ganeval.team import current_team
 
 
 def score(
-    source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
+    source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None,
+    dataset: str | Dataset | None = None,
     reference: str | Path | None = None, extractor: str | None = None, num: int | None = None,
     statistics: batch_statistics.Statistics | None = None, truncation: float | None = None, seed: int = 0,
     device: str | torch.device = "auto", hints: Hints | None = None, keep: Keep | None = None, per_class: bool = False,
-    talk: Talk | None = None,
+    talk: Talk | None = None, checkpoint: Which = "latest", keep_features: bool = True,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run, given images (folder, .zip, .npz), saved features, or statistics (.npz with mu and sigma).
 
@@ -43,7 +45,8 @@ def score(
     ``num``, ``statistics`` and ``truncation`` replace the protocol's number of images, BatchNorm statistics and bound of |z|,
     and ``extractor`` the network it names, or the dataset's own (``classifier:PATH``): the card then says so and is not
     ranked. ``hints`` are what is known of a ``.pth`` file that fits two networks. ``keep`` says what to keep of generated
-    images and features. ``per_class`` adds the table of the classes.
+    images and features. ``per_class`` adds the table of the classes. ``checkpoint`` says which one of a run. Without
+    ``keep_features`` those of the source are not left in the cache (a run that is scored often would fill it).
 
     Raises ``UserError`` for what cannot be scored; a metric that fails on the numbers themselves becomes a status.
     """
@@ -55,7 +58,15 @@ def score(
     given = read_statistics(Path(reference)) if reference is not None else None
     sampled = _with_sampling(rules, statistics, truncation)
     opened, held_against = open_source(
-        Path(source), sampled, dataset, num=num, seed=seed, device=where, hints=hints, reference=given is not None
+        Path(source),
+        sampled,
+        dataset,
+        num=num,
+        seed=seed,
+        device=where,
+        hints=hints,
+        reference=given is not None,
+        which=checkpoint,
     )
     if sampled != rules and opened.seed is None:
         raise UserError(f"{source} is given, not generated: --truncation and --statistics are for generators")
@@ -66,8 +77,8 @@ def score(
     assert against is not None  # a source without a dataset is opened for a reference file alone
     here = rules.resolved(held_against) if held_against else rules
     network = choose_extractor(rules, against, extractor).to(where)
-    _require_enough(images, wanted)
-    banks = banks_of(images, given or against, here, network, talk, wanted)
+    _require_enough(images.count, images.remedy, wanted)
+    banks = banks_of(images, given or against, here, network, talk, wanted, keep_features)
     if not team.leads:
         return team.from_leader(None)
     keep.finish(images, banks.fake, network, rules)
@@ -134,9 +145,19 @@ def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics, cho
     return find_extractor(name)
 
 
-def _require_enough(source: Source | ImageSource | FeatureSource, wanted: Wanted) -> None:
+def require_scorable(
+    dataset: Dataset, protocol: str, metrics: Sequence[str] | None, extractor: str | None, num: int | None
+) -> None:  # fmt: skip
+    """Raise what :func:`score` would raise for a checkpoint trained on ``dataset``, before there is one."""
+    rules = PROTOCOLS.get(protocol).resolved(dataset)
+    wanted = wanted_values(rules, metrics)
+    choose_extractor(rules, dataset, extractor)
+    _require_enough(num or rules.fakes, "raise the number of images", wanted)
+
+
+def _require_enough(count: int | None, remedy: str, wanted: Wanted) -> None:
     for metric, values in wanted.items():
-        if source.count is not None and source.count < metric.minimum:
+        if count is not None and count < metric.minimum:
             keys = ", ".join(value.key for value in values)
-            needed = f"at least {metric.minimum} images are needed, got {source.count}"
-            raise UserError(f"{keys}: {needed}: {source.remedy} or choose other --metrics")
+            needed = f"at least {metric.minimum} images are needed, got {count}"
+            raise UserError(f"{keys}: {needed}: {remedy} or choose other --metrics")

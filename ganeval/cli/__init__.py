@@ -10,6 +10,7 @@ import click
 from ganeval import __version__
 from ganeval.cli.cas import cas
 from ganeval.cli.classifier import classifier
+from ganeval.cli.curve import curve
 from ganeval.cli.data import data
 from ganeval.cli.foreign import import_
 from ganeval.cli.leaderboard import leaderboard
@@ -39,5 +40,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _verb in (train, score, cas, ref, sample, import_, export, ls, classifier, data, leaderboard, protocol):
+for _verb in (train, score, cas, ref, curve, sample, import_, export, ls, classifier, data, leaderboard, protocol):
     main.add_command(_verb)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 @Z_DIM
 @click.option("--save-images", type=click.Path(path_type=Path), metavar="DIR|NPZ", help="Keep what is generated.")
 @click.option("--save-features", type=click.Path(path_type=Path), metavar="DIR", help="Keep the features, to score again.")
+@click.option(
+    "--checkpoint", type=click.Choice(["latest", "best"]), default="latest", show_default=True, help="Which one of a run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
@@ -43,8 +46,8 @@ if TYPE_CHECKING:
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, reference: Path | None, extractor: str | None,
     num: int | None, statistics: str | None, truncation: float | None, seed: int, label_count: int | None, z_dim: int | None,
-    save_images: Path | None, save_features: Path | None, as_json: bool, out: Path | None, leaderboard: Path | None,
-    per_class: Path | None, device: str,
+    save_images: Path | None, save_features: Path | None, checkpoint: Literal["latest", "best"], as_json: bool,
+    out: Path | None, leaderboard: Path | None, per_class: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE, one of
 
@@ -88,7 +91,7 @@ def score(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
             talk=talk, reference=reference, keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
-            per_class=per_class is not None,
+            per_class=per_class is not None, checkpoint=checkpoint,
         )  # fmt: skip
     if not leads():
         return

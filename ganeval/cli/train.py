@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from ganeval.cli.options import DEVICE
+from ganeval.cli.watching import watching_habits, watching_options
 
 if TYPE_CHECKING:
     from ganeval.precision import Precision
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
     "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True, help="Of the passes."
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
+@watching_options
 @DEVICE
 def train(
     recipe: str, dataset: str, overrides: tuple[str, ...], out: Path | None, seed: int, steps: int | None,
     init: Path | None, dry_run: bool, log_every: int, snapshot_every: int | None, checkpoint_every: int | None, keep: int,
-    precision: str, compiled: bool, device: str,
+    precision: str, compiled: bool, device: str, **watching: Any,
 ) -> None:  # fmt: skip
     """Train RECIPE on DATASET, a registered name or a folder root/<class>/*.
 
@@ -71,7 +73,7 @@ def train(
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, processes)
         folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
-        habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep)
+        habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
         outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)
     if processes.first:
         click.echo(f"{outcome.folder}  step {outcome.step}", err=True)

@@ -29,6 +29,12 @@ FIXED = (
     "dataset", "resolution", "method", "backbone", "conditioning", "steps", "batch_size", "training_seed", "parameters_m",
     "protocol", "extractor", "fakes", "references", "seed", "status", "deviations",
 )  # fmt: skip
+LATER = ("selection", "non_finite_updates")
+"""Fixed columns that came after the first tables: a table without them is read with empty cells.
+
+``selection``: whether the last checkpoint of a run was scored or its best, which was chosen by a score; empty for a
+checkpoint somebody named. ``non_finite_updates``: how many were skipped or altered while it was trained.
+"""
 PROVENANCE = (
     "source_sha256", "recipe_sha256", "protocol_sha256", "reference_sha256", "extractor_sha256", "ganeval", "torch", "device",
     "date",
@@ -52,6 +58,8 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
         "steps": card.source.get("step", ""),
         "batch_size": recipe.get("schedule", {}).get("batch_size", ""),
         "training_seed": card.source.get("training_seed", ""),
+        "selection": card.source.get("selection", ""),
+        "non_finite_updates": "; ".join(f"{count} {what}" for what, count in card.source.get("non_finite", {}).items()),
         "parameters_m": _number(card.source["generator_parameters"] / 1e6) if "generator_parameters" in card.source else "",
         "protocol": card.protocol,
         "extractor": card.extractor["name"],
@@ -85,7 +93,8 @@ def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
     """Add the card's row to its dataset's file; give the file, and whether anything in it is new.
 
     A row that is there already (same source, protocol, extractor, count and seed) stays as it is, but for values that it lacks:
-    a card of other metrics fills them in.
+    a card of other metrics fills them in. The same checkpoint as a run's last and as its best makes two rows: they claim
+    different things.
     """
     path = measured(root, card.dataset)
     with disk_errors(path):
@@ -93,7 +102,7 @@ def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
         with FileLock(path.parent / f".{path.name}.lock"):
             rows = _rows(read(path)) if path.exists() else []
             new = {name: str(cell) for name, cell in row_of(card).items()}
-            same = [row for row in rows if _identity(row) == _identity(new)]
+            same = [row for row in rows if _is_same(row, new)][:1]
             kept = _merged(same[0], new) if same else new
             if [kept] == same:
                 return path, False
@@ -123,7 +132,8 @@ def read(path: Path) -> pd.DataFrame:
     missing = [name for name in FIXED + PROVENANCE if name not in table.columns]
     if missing:
         raise UserError(f"{path} is not a leaderboard: it has no column {missing[0]}")
-    for name in (str(column) for column in table.columns if column not in FIXED + PROVENANCE):
+    table = table.assign(**{name: "" for name in LATER if name not in table.columns})
+    for name in (str(column) for column in table.columns if column not in FIXED + LATER + PROVENANCE):
         wrong = table[name].ne("") & pd.to_numeric(table[name], errors="coerce").isna()
         if wrong.any():
             line = int(wrong.argmax())
@@ -169,7 +179,7 @@ def brief(part: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     values = [column for column in part.columns if f"{column} se" in part.columns or f"{column} floor" in part.columns]
-    shown = part[[c for c in ("rank", "method", "steps", "training_seed", "fakes") if c in part.columns]].copy()
+    shown = part[[c for c in ("rank", "method", "steps", "selection", "training_seed", "fakes") if c in part.columns]].copy()
     floor = {}
     for column in values:
         errors = part[f"{column} se"] if f"{column} se" in part.columns else [""] * len(part)
@@ -196,12 +206,18 @@ def _identity(row: dict[str, str]) -> tuple[str, ...]:
     return tuple(row.get(name, "") for name in IDENTITY)
 
 
+def _is_same(row: dict[str, str], new: dict[str, str]) -> bool:
+    """Whether both are of one checkpoint under one protocol, and do not claim different selections of it."""
+    selections = {row.get("selection", ""), new.get("selection", "")} - {""}
+    return _identity(row) == _identity(new) and len(selections) < 2
+
+
 def _csv(rows: list[dict[str, str]]) -> str:
     """Rows sorted and columns in one order, so that the file differs from before only where something is new."""
     import pandas as pd
 
-    values = [name for row in rows for name in row if name not in FIXED + PROVENANCE]
-    columns = [*FIXED, *dict.fromkeys(values), *PROVENANCE]
+    values = [name for row in rows for name in row if name not in FIXED + LATER + PROVENANCE]
+    columns = [*FIXED, *dict.fromkeys(values), *LATER, *PROVENANCE]
     ordered = sorted(rows, key=lambda row: (row.get("protocol", ""), row.get("method", ""), *_identity(row)))
     buffer = io.StringIO()
     pd.DataFrame(ordered, columns=columns).to_csv(buffer, index=False, lineterminator="\n")

@@ -19,6 +19,7 @@ from ganeval.features import FeatureBank
 from ganeval.importers.studiogan import Hints
 from ganeval.protocols import Protocol
 from ganeval.registry import Registry
+from ganeval.sampling import Which, resolve_checkpoint
 
 Batches = Iterator[tuple[Tensor, Tensor | None]]
 
@@ -74,23 +75,24 @@ class Request:
     """What is to be opened, and what the user says of it.
 
     ``num`` replaces the protocol's number of generated images; ``hints`` are for foreign checkpoints. ``reference``: whether the
-    reference is given as a file, so that no images of a dataset are needed.
+    reference is given as a file, so that no images of a dataset are needed. ``which`` says which checkpoint of a run.
     """
 
     path: Path
     protocol: Protocol
-    dataset: str | None
+    dataset: str | Dataset | None
     num: int | None
     seed: int
     device: torch.device
     hints: Hints = field(default_factory=Hints)
     reference: bool = False
+    which: Which = "latest"
 
     def held_against(self, what: str) -> Dataset | None:
         """The dataset the user names; ``None`` where a reference file stands in for one. ``what`` is the source in words."""
         if self.dataset is None and not self.reference:
             raise UserError(f"{self.path} is {what}: say what it is held against with --dataset NAME")
-        return None if self.dataset is None else find_dataset(self.dataset)
+        return None if self.dataset is None else dataset_named(self.dataset)
 
     def refuse_options_of_checkpoints(self, kind: str, count: int | None) -> None:
         """Raise ``UserError`` for what the user says of a checkpoint where there is none."""
@@ -99,6 +101,11 @@ class Request:
             raise UserError(f"--num {self.num}: the {kind} {self.path} {has} scored{' as it is' if count is None else ''}")
         if self.hints != Hints():
             raise UserError(f"--label-count and --z-dim are for foreign checkpoints, {self.path} is a {kind}")
+
+
+def dataset_named(dataset: str | Dataset) -> Dataset:
+    """``dataset``, or the one of that name."""
+    return dataset if isinstance(dataset, Dataset) else find_dataset(dataset)
 
 
 Opened = tuple[ImageSource | FeatureSource, Dataset | None]
@@ -125,8 +132,8 @@ KINDS: Registry[Kind] = Registry("kind of source", "ganeval.sources")
 
 
 def open_source(
-    path: Path, protocol: Protocol, dataset: str | None, *, num: int | None, seed: int, device: torch.device,
-    hints: Hints | None = None, reference: bool = False,
+    path: Path, protocol: Protocol, dataset: str | Dataset | None, *, num: int | None, seed: int, device: torch.device,
+    hints: Hints | None = None, reference: bool = False, which: Which = "latest",
 ) -> Opened:  # fmt: skip
     """The source at ``path`` and the dataset it is held against.
 
@@ -136,7 +143,9 @@ def open_source(
     """
     if not path.exists():
         raise UserError(f"nothing at {path}: give {_all_kinds()}")
-    request = Request(path, protocol, dataset, num, seed, device, hints or Hints(), reference)
+    if which == "best":
+        resolve_checkpoint(path, which)
+    request = Request(path, protocol, dataset, num, seed, device, hints or Hints(), reference, which)
     for _, kind in KINDS:
         if kind.recognises(path):
             return kind.open(request)

@@ -11,12 +11,12 @@ from ganeval.cache import is_bank
 from ganeval.checkpoints import is_folder, sha256_of
 from ganeval.data.base import Dataset
 from ganeval.data.limit import SomeClasses
-from ganeval.data.registry import DATASETS, find_dataset
+from ganeval.data.registry import DATASETS
 from ganeval.errors import UserError
 from ganeval.importers.studiogan import Hints
 from ganeval.protocols import Protocol, Weights
-from ganeval.sampling import LoadedGenerator, Manner, generate, load_generator, resolve_checkpoint
-from ganeval.sources.base import KINDS, Batches, ImageSource, Kind, Opened, Request, other_count
+from ganeval.sampling import LoadedGenerator, Manner, Which, generate, load_generator, resolve_checkpoint
+from ganeval.sources.base import KINDS, Batches, ImageSource, Kind, Opened, Request, dataset_named, other_count
 
 
 class Samples(ImageSource):
@@ -59,14 +59,17 @@ def _origin(generator: LoadedGenerator) -> dict[str, Any]:
     known = {"sha256": generator.sha256, "generator_parameters": sum(p.numel() for p in generator.module.parameters())}
     if record["kind"] == "gan":
         recipe = {"recipe": record["recipe"], "recipe_sha256": sha256_of(record["recipe"])}
-        return {"kind": "checkpoint", "step": record["step"], "training_seed": record["seed"], **recipe, **known}
+        altered = {name: record[name] for name in ("non_finite",) if name in record}
+        return {"kind": "checkpoint", "step": record["step"], "training_seed": record["seed"], **recipe, **known, **altered}
     network = {"recipe": {"backbone": record["backbone"]}, "recipe_sha256": sha256_of(record["backbone"])}
     return {"kind": "imported", "name": record["imported"]["file"], "imported": record["imported"], **network, **known}
 
 
-def open_generator(path: Path, weights: Weights, device: torch.device, hints: Hints | None = None) -> LoadedGenerator:
-    """The generator of a checkpoint, or of a run's latest one; raises ``UserError`` for a run without a checkpoint."""
-    checkpoint = resolve_checkpoint(path)
+def open_generator(
+    path: Path, weights: Weights, device: torch.device, hints: Hints | None = None, which: Which = "latest"
+) -> LoadedGenerator:  # fmt: skip
+    """The generator of a checkpoint, or of a run's latest or best; raises ``UserError`` for a run without a checkpoint."""
+    checkpoint = resolve_checkpoint(path, which)
     if (path / "run.json").is_file() and not is_folder(checkpoint):
         gone = "" if checkpoint == path else f": {checkpoint} is gone"
         raise UserError(f"the run {path} has no checkpoint{gone or ' yet'}")
@@ -85,7 +88,7 @@ class CheckpointKind(Kind):
         return (is_folder(resolve_checkpoint(path)) or (path / "run.json").is_file()) and not is_bank(path)
 
     def open(self, request: Request) -> Opened:
-        generator = open_generator(request.path, request.protocol.weights, request.device, request.hints)
+        generator = open_generator(request.path, request.protocol.weights, request.device, request.hints, request.which)
         trained_on = generator.record.get("dataset")
         if request.reference and request.dataset is None:
             found = DATASETS.get(trained_on["name"]) if trained_on and trained_on["name"] in DATASETS else None
@@ -94,7 +97,10 @@ class CheckpointKind(Kind):
         classes = _classes(generator, found)
         rules = request.protocol.resolved(found) if found else request.protocol
         counts = _class_counts(rules, found, generator)
-        return Samples(generator, classes, rules, request.num or rules.fakes, request.seed, counts), found
+        samples = Samples(generator, classes, rules, request.num or rules.fakes, request.seed, counts)
+        if (request.path / "run.json").is_file():
+            samples.origin["selection"] = "best" if request.which == "best" else "last"
+        return samples, found
 
 
 def _class_counts(protocol: Protocol, dataset: Dataset | None, generator: LoadedGenerator) -> tuple[int, ...]:
@@ -116,11 +122,11 @@ def _classes(generator: LoadedGenerator, dataset: Dataset | None) -> tuple[str, 
     return dataset.classes if dataset else tuple(str(label) for label in range(generator.num_classes))
 
 
-def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:
+def _dataset_for(generator: LoadedGenerator, dataset: str | Dataset | None) -> Dataset:
     """The dataset a foreign generator is held against: it must have the same number of classes, in the order of their names."""
     if dataset is None:
         raise UserError("an imported generator does not say what it was trained on: give --dataset NAME")
-    found = find_dataset(dataset)
+    found = dataset_named(dataset)
     if generator.num_classes not in (1, found.num_classes):
         raise UserError(f"the generator has {generator.num_classes} classes, '{found.name}' has {found.num_classes}")
     if generator.module.channels != found.channels:
@@ -130,7 +136,7 @@ def _dataset_for(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     return found
 
 
-def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
+def _dataset_of(generator: LoadedGenerator, dataset: str | Dataset | None) -> Dataset:
     """The dataset the checkpoint was trained on, its content checked against what the checkpoint remembers.
 
     A checkpoint that saw a fraction of the images is held against the whole dataset; one that saw some of the classes, against
@@ -139,7 +145,7 @@ def _dataset_of(generator: LoadedGenerator, dataset: str | None) -> Dataset:
     trained_on = generator.record["dataset"]
     if dataset is None and trained_on["name"] not in DATASETS and not Path(trained_on["name"]).is_dir():
         raise UserError(f"the checkpoint was trained on the folder '{trained_on['name']}': say where it is with --dataset PATH")
-    found = find_dataset(dataset or trained_on["name"])
+    found = dataset_named(dataset or trained_on["name"])
     images = found.load(trained_on["split"], generator.resolution)
     if images.fingerprint != trained_on.get("whole", trained_on)["sha256"]:
         hint = "say where that is with --dataset" if dataset is None else "give that one"

@@ -27,12 +27,15 @@ class RunFollower(RunFolder):
         return
 
     def save(self, state: TrainState, environment: Mapping[str, str]) -> Path:
-        return self.checkpoints / f"step-{state.step:08d}"
+        return self.checkpoint(state.step)
 
-    def log(self, line: Mapping[str, Any]) -> None:
+    def append(self, name: str, line: Mapping[str, Any]) -> None:
         return
 
-    def _cut_log(self, step: int) -> None:
+    def point_best(self, step: int | None) -> None:
+        return
+
+    def _cut(self, step: int) -> None:
         return
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,24 +20,33 @@ from ganeval.recipes.schema import to_json
 from ganeval.rng import derived_seed, generator_for
 from ganeval.sampling import resolve_checkpoint
 from ganeval.training.engine import Engine
+from ganeval.training.evaluation import Evaluation, Evaluations
 from ganeval.training.follower import RunFollower, resume_together
 from ganeval.training.grids import save_real_grid, save_sample_grid
+from ganeval.training.journal import Journal
 from ganeval.training.memory import explained, is_out_of_memory
+from ganeval.training.non_finite import Guard, NonFiniteLoss, Policy, Stop
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
+from ganeval.training.sinks.base import Opener
 from ganeval.training.state import initial_state, start_from
-from ganeval.training.step import Batch, NonFiniteLoss, RealImages, discriminator_update, generator_update, replicate
+from ganeval.training.step import Batch, RealImages, discriminator_update, generator_update, replicate
 from ganeval.training.stop import StopOnSignal
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How often a run writes what; none of it changes the weights. Steps; 0 = a twentieth of the run, at most 2,000."""
+    """How often a run writes what, in steps; 0 = a twentieth of the run, at most 2,000. None of it changes the weights, but for
+    ``on_nan`` where something is not finite."""
 
     log_every: int = 20
     snapshot_every: int = 0
     checkpoint_every: int = 0
     keep: int = 2
+    evaluation: Evaluation | None = None
+    on_nan: Policy = field(default_factory=Stop)
+    viewers: Mapping[str, Opener] = field(default_factory=dict)
+    """Viewers of the log by name; ``log.jsonl`` is written whatever they do."""
 
     def every(self, value: int, steps: int) -> int:
         return value or min(max(steps // 20, 1), 2000)
@@ -68,6 +76,8 @@ def train(
     engine, habits = engine or Engine(), habits or Habits()
     device, processes = engine.device, engine.processes
     engine.check(recipe)
+    if habits.evaluation:
+        habits.evaluation.require_possible(dataset)
     whole = dataset.load("train", recipe.data.resolution)
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
     shape = ImageShape(images.channels, images.resolution)
@@ -79,6 +89,7 @@ def train(
     folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
     with processes.entered(folder) as run, StopOnSignal(processes) as stop:
         state = initial_state(recipe, shape, len(images.classes), seed, device)
+        state.guard = Guard(habits.on_nan, run.incident)
         if beginning:
             start_from(state, beginning)
         engine.apply_to(state, recipe)
@@ -91,7 +102,15 @@ def train(
             save_real_grid(images, out / "grids" / "real.png")
         saved = state.step if run.latest() else -1
 
-        with TrainingProgress(state.step, total, recipe.schedule.images_per_step, quiet=not processes.first) as progress:
+        with (
+            TrainingProgress(state.step, total, recipe.schedule.images_per_step, quiet=not processes.first) as progress,
+            Journal(
+                run, habits.viewers if processes.first else {}, state.step, recipe.schedule.images_per_step, progress.say
+            ) as journal,
+        ):
+            evaluations = Evaluations(habits.evaluation if processes.first else None, run, dataset, device, journal, stop)
+            if saved == state.step and evaluations.due(state.step, state.step == total):  # cut short when it was written
+                evaluations.score(run.checkpoint(saved), saved)
             while state.step < total and not stop.requested(device):
                 rng = generator_for(device, seed, "step", state.step)
                 try:
@@ -105,9 +124,8 @@ def train(
                     kept = f"the checkpoint of step {saved} is kept in {out}" if saved >= 0 else "no checkpoint was written yet"
                     raise explained(recipe, shape, len(images.classes), engine, kept) from error
                 except NonFiniteLoss as error:
-                    report = canonical_json({key: str(value) for key, value in error.report.items()})
                     if processes.first:
-                        write_text(out / "nan-report.json", report)
+                        write_text(out / "nan-report.json", canonical_json(error.report))
                     raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
                 state.step += 1
                 if state.ema:
@@ -115,18 +133,20 @@ def train(
 
                 at_end = state.step == total
                 if state.step % habits.log_every == 0 or at_end:
-                    losses = {name: float(value) for name, value in log.items()}
-                    speed = progress.images_per_second(state.step)
-                    run.log({"step": state.step, **losses, "images_per_second": round(speed, 1), "time": round(time.time(), 1)})
-                    progress.update(state.step, losses)
+                    progress.update(state.step, journal.write(state, log))
                 else:
                     progress.update(state.step)
+                evaluate = evaluations.due(state.step, at_end)
+                if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end or evaluate:
+                    checkpoint = run.save(state, versions)
+                    saved = state.step
+                    if evaluate:
+                        evaluations.score(checkpoint, state.step)
                 shown = state.step % habits.every(habits.snapshot_every, recipe.schedule.steps) == 0 or at_end
                 if shown and processes.first:
-                    save_sample_grid(state, recipe, out / "grids" / f"step-{state.step:08d}.png")
-                if state.step % habits.every(habits.checkpoint_every, recipe.schedule.steps) == 0 or at_end:
-                    run.save(state, versions)
-                    saved = state.step
+                    grid = out / "grids" / f"step-{state.step:08d}.png"
+                    save_sample_grid(state, recipe, images, grid)
+                    journal.picture(state.step, grid)
 
         if saved != state.step:
             run.save(state, versions)

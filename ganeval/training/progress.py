@@ -34,6 +34,10 @@ class TrainingProgress:
         if self.console.is_terminal:
             self._bar.stop()
 
+    def say(self, text: str) -> None:
+        """Show one line above the bar."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def images_per_second(self, step: int) -> float:
         return (step - self.start) * self.images_per_step / max(time.monotonic() - self.began, 1e-9)
 

@@ -16,18 +16,19 @@ from ganeval.files import disk_errors, remove_unfinished, write_text
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import difference, from_json, to_json
 from ganeval.training.engine import PLAIN
+from ganeval.training.history import EVALS, INCIDENTS, LOG, cut_lines
 from ganeval.training.state import TrainState
 
 LATEST = "latest"
+BEST = "best"
 IDENTITY = "run.json"
 RECIPE = "recipe.json"
 ENVIRONMENT = "environment.json"
-LOG = "log.jsonl"
 
 
 class RunFolder:
-    """``recipe.json``, ``run.json`` (dataset, seed), ``environment.json``, ``log.jsonl``, ``grids/``, ``checkpoints/`` and
-    the pointer ``latest``.
+    """``recipe.json``, ``run.json`` (dataset, seed), ``environment.json``, ``log.jsonl``, ``evals.jsonl``, ``grids/``,
+    ``checkpoints/`` and the pointers ``latest`` and ``best``.
 
     Use it as a context: it holds the folder's lock, so that two processes never train in one folder.
     """
@@ -67,52 +68,79 @@ class RunFolder:
 
     def latest(self) -> Path | None:
         """The checkpoint to resume from, or ``None`` before the first."""
-        pointer = self.path / LATEST
-        return self.path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else None
+        return self._pointed(LATEST)
+
+    def best(self) -> Path | None:
+        """The checkpoint that scored best, or ``None`` where none was scored."""
+        return self._pointed(BEST)
+
+    def point_best(self, step: int | None) -> None:
+        """Point ``best`` to the checkpoint of ``step``, or nowhere."""
+        if step is None:
+            (self.path / BEST).unlink(missing_ok=True)
+        else:
+            write_text(self.path / BEST, f"checkpoints/{self.checkpoint(step).name}\n")
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the checkpoint of ``step`` is, or would be."""
+        return self.checkpoints / f"step-{step:08d}"
 
     def resume(self, state: TrainState) -> None:
-        """Load the latest checkpoint into ``state`` and cut the log there; without one, do nothing."""
+        """Load the latest checkpoint, where there is one, into ``state``, and cut log and evaluations at its step."""
         latest = self.latest()
-        if latest is None:
-            return
         try:
-            state.load(load_folder(latest))
+            if latest:
+                state.load(load_folder(latest))
         except UserError as error:
             raise UserError(f"{error}{self._way_back(latest)}") from error
-        self._cut_log(state.step)
+        self._cut(state.step)
 
     def save(self, state: TrainState, environment: Mapping[str, str]) -> Path:
-        """Write a checkpoint, point ``latest`` to it, and only then remove the oldest beyond ``keep``."""
-        path = self.checkpoints / f"step-{state.step:08d}"
+        """Write a checkpoint, point ``latest`` to it, and only then remove the oldest beyond ``keep``, but never the best."""
+        path = self.checkpoint(state.step)
         if is_folder(path):
             shutil.rmtree(path)  # Left by a kill between the rename and the pointer: it is being written again.
         record = {"kind": "gan", "step": state.step, "recipe": self.recipe, **self.identity, "environment": dict(environment)}
+        record |= state.guard.record()
         save_folder(path, state.tensors(), record)
         write_text(self.path / LATEST, f"checkpoints/{path.name}\n")
         for old in self._saved()[: -self.keep]:
-            shutil.rmtree(old, ignore_errors=True)
+            if old != self.best():
+                shutil.rmtree(old, ignore_errors=True)
         return path
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Append one JSON line."""
-        with disk_errors(self.path / LOG), (self.path / LOG).open("a", encoding="utf-8") as file:
+        """Append one JSON line to the log."""
+        self.append(LOG, line)
+
+    def incident(self, line: Mapping[str, Any]) -> None:
+        """Append one JSON line to the list of updates that were left out or altered."""
+        self.append(INCIDENTS, line)
+
+    def append(self, name: str, line: Mapping[str, Any]) -> None:
+        """Append one JSON line to the file ``name``."""
+        with disk_errors(self.path / name), (self.path / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(line), allow_nan=False) + "\n")
+
+    def _cut(self, step: int) -> None:
+        """Drop the lines beyond ``step``."""
+        for name, last in ((LOG, step), (EVALS, step), (INCIDENTS, step - 1)):  # incidents count the steps done before
+            with disk_errors(self.path / name):
+                cut_lines(self.path / name, last)
 
     def _saved(self) -> list[Path]:
         return sorted(path for path in self.checkpoints.glob("step-*") if is_folder(path))
 
-    def _way_back(self, latest: Path) -> str:
+    def _way_back(self, latest: Path | None) -> str:
         """What to do where the checkpoint ``latest`` cannot be loaded."""
         others = [path.name for path in self._saved() if path != latest]
         if not others:
             return "; there is no other in this run: choose another --out to begin anew"
         return f"; another is {others[-1]}: to go back to it, write 'checkpoints/{others[-1]}' into {self.path / LATEST}"
 
-    def _cut_log(self, step: int) -> None:
-        path = self.path / LOG
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            write_text(path, "".join(f"{line}\n" for line in lines if _step_of(line) <= step))
+    def _pointed(self, name: str) -> Path | None:
+        pointer = self.path / name
+        return self.path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else None
 
     def _refuse_foreign_folder(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -148,10 +176,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}") from error
     return content
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")

@@ -15,6 +15,7 @@ from ganeval.networks.base import Generator, ImageShape
 from ganeval.recipes.recipe import Recipe
 from ganeval.rng import derived_seed
 from ganeval.training.ema import GeneratorEMA
+from ganeval.training.non_finite import Guard
 
 AUGMENTATION = "augmentation"
 SCALE = ("scale", "_growth_tracker")
@@ -54,6 +55,7 @@ class TrainState:
     step: int = 0
     g_scaler: torch.amp.GradScaler = field(default_factory=_no_scaling)
     d_scaler: torch.amp.GradScaler = field(default_factory=_no_scaling)
+    guard: Guard = field(default_factory=Guard)
 
     @property
     def best_generator(self) -> Generator:
@@ -89,6 +91,7 @@ class TrainState:
         except (KeyError, RuntimeError) as error:
             raise UserError(f"{folder.path} does not hold the state of this recipe: {str(error).splitlines()[0]}") from error
         self.step = int(folder.record["step"])
+        self.guard.load(folder.record)
 
     def _scalers(self) -> dict[str, torch.amp.GradScaler]:
         scalers = {"g_scaler": self.g_scaler, "d_scaler": self.d_scaler}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,18 +17,11 @@ from ganeval.losses.base import Stage
 from ganeval.networks.layers import track_batch_statistics
 from ganeval.processes import Processes
 from ganeval.recipes.recipe import Recipe
+from ganeval.training.non_finite import require_finite_weights
 from ganeval.training.replicas import Log, OwnChance, Replica
 from ganeval.training.state import AUGMENTATION, TrainState
 
 Batch = tuple[Tensor, Tensor]
-
-
-class NonFiniteLoss(Exception):
-    """A loss or a gradient stopped being a number; ``report`` says where."""
-
-    def __init__(self, report: dict[str, float | str]) -> None:
-        super().__init__(", ".join(f"{key} {value}" for key, value in report.items()))
-        self.report = report
 
 
 ALONE = Processes()
@@ -93,6 +85,7 @@ def discriminator_update(
     """
     replicas = replicas or replicate(state, recipe)
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
+    state.guard.begin((state.generator, state.discriminator), state.extras)
     state.d_optimizer.zero_grad(set_to_none=True)
     for done in range(1, passes + 1):
         with replicas.d_loss.unshared(done < passes):
@@ -100,10 +93,10 @@ def discriminator_update(
             state.d_scaler.scale(loss / passes).backward()
     log = replicas.processes.mean(log)
     state.d_scaler.unscale_(state.d_optimizer)
-    _require_finite(state.discriminator, log, "discriminator", state.step, state.d_scaler)
-    state.d_scaler.step(state.d_optimizer)
+    if state.guard.passes(state.discriminator, "discriminator", state.step, log, state.d_scaler):
+        state.d_scaler.step(state.d_optimizer)
+        require_finite_weights(state.discriminator, "discriminator", state.step)
     state.d_scaler.update()
-    _require_finite_weights(state.discriminator, "discriminator", state.step)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
     return log
@@ -115,6 +108,7 @@ def generator_update(
     """Update the generator once on ``schedule.accumulation`` batches of latents; ``batches`` serves regularisers."""
     replicas = replicas or replicate(state, recipe)
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
+    state.guard.begin((state.generator, state.discriminator), state.extras)
     state.g_optimizer.zero_grad(set_to_none=True)
     for done in range(1, passes + 1):
         with replicas.g_loss.unshared(done < passes):
@@ -122,10 +116,10 @@ def generator_update(
             state.g_scaler.scale(loss / passes).backward()
     log = replicas.processes.mean(log)
     state.g_scaler.unscale_(state.g_optimizer)
-    _require_finite(state.generator, log, "generator", state.step, state.g_scaler)
-    state.g_scaler.step(state.g_optimizer)
+    if state.guard.passes(state.generator, "generator", state.step, log, state.g_scaler):
+        state.g_scaler.step(state.g_optimizer)
+        require_finite_weights(state.generator, "generator", state.step)
     state.g_scaler.update()
-    _require_finite_weights(state.generator, "generator", state.step)
     return log
 
 
@@ -239,24 +233,3 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
-
-
-def _require_finite_weights(network: nn.Module, name: str, step: int) -> None:
-    """A finite gradient can still throw the weights out of range: nobody may sample or save these."""
-    norm = torch.stack(torch._foreach_norm(list(network.parameters()))).sum()
-    if not torch.isfinite(norm):
-        raise NonFiniteLoss({"step": step, "network": name, "weights": "not finite after the update: lower the learning rate"})
-
-
-def _require_finite(network: nn.Module, log: Log, name: str, step: int, scaler: torch.amp.GradScaler) -> None:
-    """One synchronisation per update: the sum of all gradients is finite only if each of them is.
-
-    Finite losses times a factor above 1 may exceed fp16: then ``scaler`` leaves the update out and tries a smaller factor.
-    """
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if not torch.isfinite(norm + sum(log.values())):
-        losses = {key: float(value) for key, value in log.items()}
-        if scaler.is_enabled() and scaler.get_scale() > 1 and all(map(math.isfinite, losses.values())):
-            return
-        raise NonFiniteLoss({"step": step, "network": name, **losses, "gradient_norm": float(norm)})

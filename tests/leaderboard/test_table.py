@@ -61,6 +61,7 @@ def test_every_fact_of_a_card_has_its_cell(tmp_path: Path) -> None:
         "dataset": "digits", "resolution": "16", "method": "reacgan", "backbone": "biggan", "conditioning": "d2dce",
         "steps": "3000", "batch_size": "64", "training_seed": "7", "parameters_m": "1.23457", "protocol": "small-v1",
         "extractor": "digits-cnn", "fakes": "5000", "references": "1297", "seed": "0", "status": "ok", "deviations": "",
+        "selection": "", "non_finite_updates": "",
         "FD-digits-cnn": "1.5", "FD-digits-cnn se": "0.0625", "FD-digits-cnn floor": "0.25",
         "Top-1-digits-cnn": "0.5", "Top-1-digits-cnn se": "0.0625", "Top-1-digits-cnn floor": "0.25",
         "source_sha256": b"reacgan".hex().ljust(64, "0"), "recipe_sha256": "r" * 64, "protocol_sha256": "p" * 64,

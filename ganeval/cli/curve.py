@@ -1,0 +1,36 @@
+"""``ganeval curve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Draw losses, logits, norms and scores of runs over their steps.")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("curve.png"), show_default=True, help="The picture.")
+@click.option("--csv", "table", type=click.Path(path_type=Path), help="Also write the numbers to this file.")
+def curve(runs: tuple[Path, ...], out: Path, table: Path | None) -> None:
+    """Draw the curves of RUN, or of several over each other, as one PNG.
+
+    Losses, logits of real and generated images, gradient and spectral norms from the log; every metric that was evaluated
+    during training, a star at the smallest Fréchet distance.
+
+    \b
+    ganeval curve runs/reacgan-digits-seed0
+    ganeval curve runs/a runs/b --out both.png --csv both.csv
+    """
+    from ganeval.files import require_writable, write_text
+    from ganeval.training.curve import draw, read_histories
+    from ganeval.training.curve import table as table_of
+
+    for path in (out, table):
+        if path:
+            require_writable(path)
+    histories = read_histories(runs)
+    draw(histories, out)
+    click.echo(out)
+    if table:
+        write_text(table, table_of(histories).to_csv(index=False, lineterminator="\n"))
+        click.echo(table)

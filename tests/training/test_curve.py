@@ -1,0 +1,132 @@
+"""Curves: the table behind them holds what was written, and the picture shows it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import Result
+from PIL import Image
+
+from ganeval.pictures import save_side_by_side, tile
+from ganeval.training.curve import read_histories, read_history, table
+
+
+def a_run(out: Path, log: list[dict[str, Any]], evals: list[dict[str, Any]] | None = None) -> Path:
+    out.mkdir(parents=True)
+    (out / "run.json").write_text("{}")
+    (out / "log.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in log))
+    if evals is not None:
+        (out / "evals.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in evals))
+    return out
+
+
+LOG = [
+    {"step": 2, "d_loss": 2.0, "g_loss": 1.0, "real_logit": 0.5, "fake_logit": -0.5, "d_grad_norm": 3.0, "g_grad_norm": 0.01},
+    {"step": 4, "d_loss": 1.5, "g_loss": 1.25, "real_logit": 1.5, "fake_logit": -1.0, "d_grad_norm": 9.0, "g_grad_norm": 0.1,
+     "warnings": ["zero-loss: for a test"]},
+]  # fmt: skip
+EVALS = [
+    {"step": 4, "values": {"FD-x": 30.0, "IS-x": 2.0}, "distance": "FD-x"},
+    {"step": 5, "values": {"FD-x": 20.0}, "distance": "FD-x", "failed": {"IS-x": "failed: for a test"}},
+]
+
+
+def test_the_csv_is_what_was_written(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    a, b = a_run(tmp_path / "a", LOG, EVALS), a_run(tmp_path / "b", LOG[:1])
+    done = ganeval("curve", a, b, "--out", tmp_path / "c.png", "--csv", tmp_path / "c.csv")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'c.png'}\n{tmp_path / 'c.csv'}\n")
+    found = pd.read_csv(tmp_path / "c.csv")
+    assert list(zip(found["run"], found["step"], strict=True)) == [("a", 2), ("a", 4), ("a", 5), ("b", 2)]
+    assert found["d_loss"].tolist()[:2] == [2.0, 1.5]
+    assert found["FD-x"].tolist()[1:3] == [30.0, 20.0]
+    assert found[["d_loss", "FD-x"]].isna().to_numpy().tolist() == [[False, True], [False, False], [True, False], [False, True]]
+    assert "warnings" not in found
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
+
+
+def colours_in(path: Path) -> set[tuple[int, int, int]]:
+    pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+    return {(int(r), int(g), int(b)) for r, g, b in np.unique(pixels, axis=0)}
+
+
+def test_every_run_has_its_colour_and_more_panels_make_a_larger_picture(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    runs = [a_run(tmp_path / name, LOG, EVALS) for name in ("a", "b", "c")]
+    ganeval("curve", *runs, "--out", tmp_path / "three.png")
+    ganeval(
+        "curve", a_run(tmp_path / "d", [{"step": 1, "d_loss": 1.0}, {"step": 9, "d_loss": 2.0}]), "--out", tmp_path / "one.png"
+    )
+    blue, green = (0x00, 0x72, 0xB2), (0x00, 0x9E, 0x73)
+    assert {blue, green} <= colours_in(tmp_path / "three.png")  # the last one drawn lies on top
+    assert blue in colours_in(tmp_path / "one.png")
+    assert green not in colours_in(tmp_path / "one.png")
+    sizes = [Image.open(tmp_path / name).size for name in ("three.png", "one.png")]
+    assert sizes[0][0] > 2 * sizes[1][0]
+
+
+def test_a_long_log_is_smoothed(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    noisy = [{"step": step, "d_loss": (-1.0) ** step} for step in range(1, 1001)]
+    assert ganeval("curve", a_run(tmp_path / "long", noisy), "--out", tmp_path / "c.png").exit_code == 0
+    from ganeval.training.curve import _smoothed
+
+    steps, values = _smoothed(*read_history(tmp_path / "long").points("d_loss"))
+    assert np.abs(values).max() < 0.05
+    assert (len(values), steps[0]) == (1000 - 25 + 1, 13)  # windows of 25; the first one's middle is step 13
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    runs = [a_run(tmp_path / name / "run", LOG) for name in ("a", "b")]
+    assert set(table(read_histories(runs))["run"]) == {str(run) for run in runs}
+
+
+@pytest.mark.parametrize("what", ["nothing", "a folder", "no log"])
+def test_what_has_no_curve_is_said_in_one_line(what: str, ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    if what == "a folder":
+        path.mkdir()
+    if what == "no log":
+        a_run(path, [])
+    done = ganeval("curve", path, "--out", tmp_path / "c.png")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"ganeval: {path} has no log yet: there is nothing to draw\n"
+        if what == "no log"
+        else f"ganeval: {path} is not a run: give a folder that 'ganeval train' made\n"
+    )
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_a_picture_that_cannot_be_written_is_said_first(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "file" / "c.png")
+    assert done.exit_code == 2
+    assert "not a directory" in done.stderr
+
+
+def test_samples_left_reals_right_and_a_thin_line_between(tmp_path: Path) -> None:
+    left = torch.full((6, 1, 4, 4), 10, dtype=torch.uint8)
+    right = torch.full((6, 3, 4, 4), 200, dtype=torch.uint8)
+    save_side_by_side(left, right, 3, tmp_path / "both.png", smallest=1)
+    pixels = np.asarray(Image.open(io.BytesIO((tmp_path / "both.png").read_bytes())))
+    width = tile(left, 3).width
+    assert pixels.shape == (2 * 6 + 2, 2 * width + 2, 3)
+    assert np.array_equal(pixels[:, :width], np.asarray(tile(left, 3)))
+    assert np.array_equal(pixels[:, width + 2 :], np.asarray(tile(right, 3)))
+    assert (pixels[:, width : width + 2] == 64).all()
+
+
+def test_the_grid_of_a_run_shows_its_real_images(tiny_run: Path) -> None:
+    """The right half of every grid is the picture of the real ones, at the same size."""
+    grid = np.asarray(Image.open(tiny_run / "grids" / "step-00000002.png").convert("RGB"))
+    real = np.asarray(Image.open(tiny_run / "grids" / "real.png").convert("RGB"))
+    assert grid.shape[0] == real.shape[0]
+    assert np.array_equal(grid[:, -real.shape[1] :], real)
