@@ -48,7 +48,8 @@ def banks_of(
 ) -> Banks:  # fmt: skip
     """The banks of ``source``, and of what it is held ``against``: a dataset, or a file of statistics.
 
-    ``protocol`` is the one that means this dataset; ``keep``: whether the source's features are left in the cache. Raises ``UserError`` where statistics are of something else.
+    ``protocol`` is the one that means this dataset; ``keep``: whether the source's features are left in the cache. Raises
+    ``UserError`` where statistics are of something else.
     """
 
     def fake() -> FeatureBank:

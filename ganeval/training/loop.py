@@ -82,6 +82,7 @@ def train(
     images = limit(whole, recipe.data.fraction, recipe.data.classes)
     shape = ImageShape(images.channels, images.resolution)
     total = recipe.schedule.steps if steps is None else steps
+    pace = recipe.schedule.images_per_step
     beginning = load_folder(resolve_checkpoint(init)) if init else None
     identity = (
         identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
@@ -103,10 +104,8 @@ def train(
         saved = state.step if run.latest() else -1
 
         with (
-            TrainingProgress(state.step, total, recipe.schedule.images_per_step, quiet=not processes.first) as progress,
-            Journal(
-                run, habits.viewers if processes.first else {}, state.step, recipe.schedule.images_per_step, progress.say
-            ) as journal,
+            TrainingProgress(state.step, total, pace, quiet=not processes.first) as progress,
+            Journal(run, habits.viewers if processes.first else {}, state.step, pace, progress.say) as journal,
         ):
             evaluations = Evaluations(habits.evaluation if processes.first else None, run, dataset, device, journal, stop)
             if saved == state.step and evaluations.due(state.step, state.step == total):  # cut short when it was written

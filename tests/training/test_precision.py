@@ -30,8 +30,9 @@ from ganeval.recipes.recipe import Recipe
 from ganeval.sampling import generate, load_generator, resolve_checkpoint
 from ganeval.training.engine import Engine
 from ganeval.training.loop import Habits, train
+from ganeval.training.non_finite import NonFiniteLoss
 from ganeval.training.state import TrainState, initial_state
-from ganeval.training.step import NonFiniteLoss, RealImages, discriminator_update, generator_update
+from ganeval.training.step import RealImages, discriminator_update, generator_update
 
 CPU = torch.device("cpu")
 LOGGED = Habits(log_every=1, snapshot_every=1000, checkpoint_every=1000)
