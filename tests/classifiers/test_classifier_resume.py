@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_stops_and_saves_nothing(shapes: FolderDataset
 
 def test_signals_save_and_the_same_command_goes_on(ganeval: Callable[..., Result], tmp_path: Path) -> None:
     out = tmp_path / "cnn"
-    words = ["classifier", "train", "digits", "--recipe", "resnet-20", "network.depth=8", "network.width=2", "--epochs", "40"]
+    words = ["classifier", "train", "digits", "--recipe", "resnet-20", "network.depth=8", "network.width=2", "--epochs", "24"]
     words += ["--device", "cpu", "--out"]
 
     def checkpoints() -> set[str]:
