@@ -29,8 +29,9 @@ def training_progress(what: str = "") -> Iterator[Talk]:
         first: int | None = None
 
         def talk(progress: Progress) -> None:
-            nonlocal last, first
-            first = progress.step - 1 if first is None else first
+            nonlocal last, first, began
+            if first is None:  # from here on, so that reading the images does not count
+                first, began = progress.step, time.monotonic()
             epoch, epochs = math.ceil(progress.step / progress.steps_per_epoch), progress.steps // progress.steps_per_epoch
             text = f"epoch {epoch}/{epochs}  loss {progress.loss:.4f}"
             bar.update(task, total=progress.steps, completed=progress.step, text=text)

@@ -207,7 +207,7 @@ def test_a_killed_score_goes_on(
 ) -> None:
     home = tmp_path / "home"
     words = ["cas", str(shapes.root / "train"), "--dataset", str(shapes.root), "--json"]
-    words += ["--recipe", "small", "--epochs", "60", "--device", "cpu"]
+    words += ["--recipe", "small", "--epochs", "30", "--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GANEVAL_HOME": str(home)}
     deadline = time.monotonic() + 120
     with subprocess.Popen([sys.executable, "-m", "ganeval", *words], env=environment, stderr=subprocess.DEVNULL) as process:

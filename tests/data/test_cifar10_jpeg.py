@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +19,8 @@ from ganeval.data.cifar import CIFAR10_CLASSES
 from ganeval.data.prepare import prepare, verify
 from ganeval.data.prepared import PreparedDataset
 from ganeval.data.registry import find_dataset
+from ganeval.extractors.registry import find_extractor
+from ganeval.scorecard import ScoreCard
 
 ARCHIVE = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "cifar10-jpeg.tar.xz"
 FINGERPRINTS = {
@@ -69,6 +73,33 @@ def test_a_few_real_images_prepare_train_and_score(
     )
     assert scored.exit_code == 0, scored.stderr
     assert "reacgan, step 1 on cifar10-jpeg" in scored.stdout
+
+
+def test_its_own_extractor_is_the_public_classifier(
+    few: Path, tmp_path: Path, ganeval: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = ARCHIVE.parents[1] / "weights" / "resnet56-4bfd9763.th"
+    if not weights.is_file():
+        pytest.skip("no public weights resnet56-4bfd9763.th in the folder shared beside the repository")
+    monkeypatch.setenv("GANEVAL_HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "weights").mkdir(parents=True)
+    shutil.copyfile(weights, tmp_path / "home" / "weights" / weights.name)
+    dataset = find_dataset("cifar10-jpeg")
+    monkeypatch.setattr(dataset, "expected", {"train": 60, "test": 30})
+    assert isinstance(dataset, PreparedDataset)
+    prepare(dataset, few)
+    words = ("backbone.g_channels=2", "backbone.d_channels=2", "conditioning.embed_dim=8", "schedule.batch_size=4")
+    assert ganeval("train", "reacgan", "cifar10-jpeg", *words, "--steps", 0, "--out", tmp_path / "run").exit_code == 0
+    done = ganeval("score", tmp_path / "run", "--num", 60, "--metrics", "fid,top1,am", "--json")
+    card = ScoreCard.from_json(json.loads(done.stdout))
+    assert [score.column for score in card.scores] == [f"{name}-resnet56-cifar10" for name in ("FD", "AM", "Top-1")]
+    assert (done.exit_code, card.failed) == (0, [])
+    assert card["top1"].floor >= 0.6, "it knows 83.2 % of all test images: their classes are counted as it counts them"
+    plain = ganeval("score", tmp_path / "run", "--num", 60, "--metrics", "top1", "--extractor", "resnet56-cifar10")
+    assert "extractor resnet56-cifar10 (test accuracy 93.4% on cifar10)" in plain.stdout
+    for name in ("cifar10", "cifar10-jpeg"):
+        assert find_dataset(name).extractor == "resnet56-cifar10"
+        assert find_extractor("resnet56-cifar10").classes == find_dataset(name).classes
 
 
 def test_its_scores_are_said_to_be_incomparable() -> None:
