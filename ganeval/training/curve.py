@@ -108,6 +108,8 @@ def draw(runs: Sequence[RunHistory], out: Path) -> None:
 
 
 def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str, ...], scale: str) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     alone = len(runs) == 1
     for index, run in enumerate(runs):
         for number, field in enumerate(fields):
@@ -118,8 +120,9 @@ def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str,
     axis.set_xlabel("step", fontsize=8)
     axis.set_yscale(scale)
     if scale == LOGARITHMIC:
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(which="both", labelsize=8)
     axis.grid(alpha=0.25, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)

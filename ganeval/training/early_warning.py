@@ -21,16 +21,17 @@ EARLIER = 40
 WINDOW = RECENT + EARLIER
 """No rule looks further back."""
 
-ZERO_LOSS, SAME_LOSS, NO_GAP = 1e-3, 1e-6, 1e-2
+ZERO_LOSS, SAME_LOSS, NO_GAP, SEPARATED = 1e-3, 1e-6, 1e-2, 0.5
 EXPLODES, LARGE_GAP = 10.0, 20.0
 DIVERGES = 2.0
 
 
 def zero_loss(lines: Lines) -> str | None:
-    """D's adversarial loss (and its penalties) is nearly 0: with a hinge every image is beyond the margin, and G learns from a
-    discriminator that no longer does."""
-    losses = [line["d_loss"] - line.get("d_conditional", 0.0) for line in _recent(lines, "d_loss")]
-    if losses and max(map(abs, losses)) <= ZERO_LOSS:
+    """D's adversarial loss is nearly 0 and its logits lie apart (a Wasserstein loss of 0 is something else): with a hinge every
+    image is beyond the margin, and G learns from a discriminator that no longer does."""
+    recent = _recent(lines, "d_adversarial", "real_logit", "fake_logit")
+    losses = [abs(line["d_adversarial"]) for line in recent]
+    if losses and max(losses) <= ZERO_LOSS and min(_gaps(recent)) >= SEPARATED:
         return f"the discriminator's adversarial loss has been 0 for {RECENT} log lines: it tells all images apart"
     return None
 

@@ -137,7 +137,8 @@ def discriminator_pass(
     on_real = state.discriminator(augment(shown), y_real)
     on_fake = state.discriminator(augment(fake), y_fake)
     conditional = recipe.conditioning.d_loss(on_real, on_fake, y_real, y_fake)
-    loss = conditional + (recipe.adversarial.d_loss(on_real.adv, on_fake.adv) if recipe.adversarial else 0.0)
+    adversarial = recipe.adversarial.d_loss(on_real.adv, on_fake.adv) if recipe.adversarial else None
+    loss = conditional if adversarial is None else conditional + adversarial
     stage = Stage(
         **_networks(state), real=shown, y_real=y_real, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
         real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=own,
@@ -148,6 +149,7 @@ def discriminator_pass(
     if recipe.augmentation:
         recipe.augmentation.observe(on_real.adv.detach(), state.extras[AUGMENTATION])
     log = {"d_loss": loss, "d_conditional": conditional, "real_logit": on_real.adv.mean(), "fake_logit": on_fake.adv.mean()}
+    log |= {} if adversarial is None else {"d_adversarial": adversarial}
     return loss, {name: value.detach() for name, value in log.items()}
 
 

@@ -17,7 +17,7 @@ import pytest
 from click.testing import Result
 
 from ganeval.errors import UserError
-from ganeval.leaderboard.table import FIXED, PROVENANCE, add, brief, measured, open_table, ranked, read, to_markdown
+from ganeval.leaderboard.table import FIXED, LATER, PROVENANCE, add, brief, measured, open_table, ranked, read, to_markdown
 from ganeval.scorecard import Score, ScoreCard
 
 
@@ -114,7 +114,8 @@ def test_columns_keep_their_order_and_new_ones_stand_before_the_provenance(tmp_p
     wider = list(rows(path)[0])
     assert [name for name in wider if name in header] == header
     new = [f"{name}-another-cnn{kind}" for name in ("FD", "Top-1") for kind in ("", " se", " floor")]
-    assert wider == [*FIXED, *header[len(FIXED) : -len(PROVENANCE)], *new, *PROVENANCE]
+    last = (*LATER, *PROVENANCE)
+    assert wider == [*FIXED, *header[len(FIXED) : -len(last)], *new, *last]
     assert len(rows(path)) == 2
 
 
@@ -310,3 +311,27 @@ def test_exported_markdown_is_a_table_per_ranking(ganeval: Callable[..., Result]
         "| 1 | three | 3000 | 7 | 5000 | 3 ± 0.062 | 0.5 ± 0.062 |\n"
         "|  | held-out real |  |  |  | 0.25 | 0.25 |\n\n"
     )
+
+
+def test_a_table_from_before_the_later_columns_is_read_and_grows_them(tmp_path: Path) -> None:
+    path, _ = add(tmp_path, card("one"))
+    old = [{name: cell for name, cell in row.items() if name not in LATER} for row in rows(path)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(old[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(old)
+    assert read(path)["selection"].tolist() == [""]
+    assert add(tmp_path, card("one")) == (path, False)
+    best = card("one")
+    add(tmp_path, replace(best, source={**best.source, "selection": "best", "non_finite": {"skipped": 2}}))
+    (row,) = rows(path)
+    assert (row["selection"], row["non_finite_updates"]) == ("best", "2 skipped")
+
+
+def test_the_same_checkpoint_as_best_and_as_last_makes_two_rows(tmp_path: Path) -> None:
+    for selection in ("best", "last", "best"):
+        one = card("one")
+        path, _ = add(tmp_path, replace(one, source={**one.source, "selection": selection}))
+    assert [row["selection"] for row in rows(path)] == ["best", "last"]
+    assert add(tmp_path, card("one"))[1] is False
+    assert "selection" in brief(read(path))

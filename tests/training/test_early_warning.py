@@ -14,7 +14,7 @@ Line = dict[str, Any]
 
 def healthy(step: int, **changes: float) -> Line:
     wave = 0.1 * (-1) ** step
-    return {"step": step, "d_loss": 2 + wave, "d_conditional": 0.5, "real_logit": 0.6 + wave, "fake_logit": -0.5} | changes
+    return {"step": step, "d_loss": 2 + wave, "d_adversarial": 1.5 + wave, "real_logit": 0.6 + wave, "fake_logit": -0.5} | changes
 
 
 def lines(count: int, **changes: float) -> list[Line]:
@@ -34,8 +34,8 @@ def test_a_healthy_run_is_left_in_peace() -> None:
 SIGNS: dict[str, tuple[Callable[[int], Line], Callable[[int], Line]]] = {
     # name: a line that shows it, and one that is just short of it
     "zero-loss": (
-        lambda step: healthy(step, d_loss=0.7 + 9e-4 * (step % 2), d_conditional=0.7),
-        lambda step: healthy(step, d_loss=0.7 + 2e-3 * (step % 2), d_conditional=0.7),
+        lambda step: healthy(step, d_adversarial=9e-4 * (step % 2)),
+        lambda step: healthy(step, d_adversarial=2e-3 * (step % 2)),
     ),
     "constant-loss": (lambda step: healthy(step, d_loss=1.25), lambda step: healthy(step, d_loss=1.25 + 1e-5 * (step % 2))),
     "no-gap": (
@@ -74,6 +74,12 @@ def test_just_short_of_it_is_no_sign(name: str) -> None:
 def test_a_gap_that_is_large_from_the_beginning_is_how_a_critic_looks() -> None:
     history = [healthy(step, real_logit=300.0, fake_logit=-250.0) for step in range(2 * WINDOW)]
     assert all(not new_warnings(history[:end]) for end in range(1, len(history) + 1))
+
+
+def test_a_wasserstein_loss_of_zero_is_no_separation_and_no_adversarial_loss_is_no_loss_of_zero() -> None:
+    near = [healthy(step, d_adversarial=0.0, real_logit=0.2 + 0.1 * (step % 2), fake_logit=0.1) for step in range(WINDOW)]
+    none = [{name: value for name, value in healthy(step).items() if name != "d_adversarial"} for step in range(WINDOW)]
+    assert names(near) == names(none) == []
 
 
 def test_lines_without_logits_say_nothing() -> None:

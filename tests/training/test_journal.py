@@ -41,8 +41,8 @@ def test_a_line_holds_what_one_watches(recipe: Recipe, stripes: Dataset, tmp_pat
     out = train(adaptive, stripes, tmp_path / "run", steps=4, habits=HABITS).folder
     for line in lines(out):
         assert {
-            "step", "time", "images_per_second", "d_loss", "g_loss", "d_conditional", "g_conditional", "real_logit", "fake_logit",
-            "d_grad_norm", "g_grad_norm", "d_sigma", "g_sigma", "d_lr", "g_lr", "augment_p", "rss_mb",
+            "step", "time", "images_per_second", "d_loss", "g_loss", "d_adversarial", "d_conditional", "g_conditional",
+            "real_logit", "fake_logit", "d_grad_norm", "g_grad_norm", "d_sigma", "g_sigma", "d_lr", "g_lr", "augment_p", "rss_mb",
         } == set(line)  # fmt: skip
         assert line["augment_p"] == 0.25
         assert (line["g_lr"], line["d_lr"]) == (recipe.optimizer.g_lr, recipe.optimizer.d_lr)
@@ -97,7 +97,7 @@ def test_memory_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) 
 def test_a_warning_is_in_the_line_and_on_stderr_and_a_resumed_run_does_not_repeat_it(
     recipe: Recipe, stripes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    saturated = {"d_loss": 0.5, "d_conditional": 0.5, "real_logit": 3.0, "fake_logit": -3.0}
+    saturated = {"d_loss": 0.5, "d_adversarial": 0.0, "real_logit": 3.0, "fake_logit": -3.0}
     original = journal.measurements
     monkeypatch.setattr(journal, "measurements", lambda state: original(state) | saturated)
     out = tmp_path / "run"
