@@ -35,9 +35,11 @@ class Score:
 class ScoreCard:
     """One source under one protocol.
 
-    ``reference_sha256`` is the content of the real images at ``resolution``; ``seed`` is ``None`` where nothing was generated.
+    ``reference_sha256`` is the content of the real images at ``resolution``; it and ``dataset`` are empty where there are none.
+    ``seed`` is ``None`` where nothing was generated.
     ``deviations`` lists where the protocol was not followed to the letter (another number of images): such a card is
-    never ranked. ``source``, ``extractor`` and ``environment`` are plain JSON.
+    never ranked. ``left_out`` says which of the protocol's metrics have no meaning here, and why. ``source``, ``extractor`` and
+    ``environment`` are plain JSON.
     """
 
     dataset: str
@@ -53,6 +55,7 @@ class ScoreCard:
     deviations: tuple[str, ...]
     environment: dict[str, str]
     seconds: float
+    left_out: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Score]:
@@ -76,8 +79,8 @@ class ScoreCard:
 
         if not isinstance(content, dict) or (content.get("kind"), content.get("format")) != ("scorecard", FORMAT):
             raise UserError("not a score card written by 'ganeval score --out'")
-        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations")):
-            raise UserError("not a valid scorecard: scores and deviations are lists")
+        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations", "left_out")):
+            raise UserError("not a valid scorecard: scores, deviations and left_out are lists")
         return from_json(cls, {name: value for name, value in content.items() if name not in ("kind", "format")})
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,18 +31,25 @@ from ganeval.uncertainty import jackknife
 Talk = Callable[[str, int, int], None]
 """Called with what is being done, how many images are done, and of how many."""
 
+Wanted = dict[Metric, list[Value]]
+"""Metrics, each with those of its values that are wanted."""
+
 
 @dataclass(frozen=True)
 class Banks:
     """Features of the generated images, of the reference, and of held-out real images where there are any.
 
-    ``reference_sha256`` is the content of the reference images.
+    ``reference_sha256`` is the content of the reference images. Without a reference it is ``None`` and the hash empty.
     """
 
     fake: FeatureBank
-    reference: FeatureBank
+    reference: FeatureBank | None
     floor: FeatureBank | None
     reference_sha256: str
+
+    def named(self) -> dict[str, FeatureBank | None]:
+        """The banks by what they are of."""
+        return {"fake": self.fake, "reference": self.reference, "floor": self.floor}
 
 
 def score(
@@ -57,20 +65,27 @@ def score(
     then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
     fails on the numbers themselves becomes a status.
     """
+    from ganeval.alone import names_no_dataset, score_alone  # built on this module
+
     began = time.monotonic()
     rules = PROTOCOLS.get(protocol)
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
     changed = _with_sampling(rules, statistics, truncation)
+    talk = talk or (lambda what, done, total: None)
+    if dataset is None and names_no_dataset(Path(source)):
+        return score_alone(
+            Path(source), changed, rules, wanted, named=metrics is not None, extractor=extractor, num=num, seed=seed,
+            device=where, talk=talk,
+        )  # fmt: skip
     images, held_against = open_source(Path(source), changed, dataset, num=num, seed=seed, device=where)
     if changed != rules and not isinstance(images, Samples):
         raise UserError(f"{source} holds images that exist already: --truncation and --statistics are for generators")
     here = rules.resolved(held_against)
     network = _extractor(rules, held_against, extractor).to(where)
-    _require_enough(images, wanted)
-    banks = _banks(images, held_against, here, network, talk or (lambda what, done, total: None))
-    scores = _compute(wanted, banks, network, held_against, rules.jackknife_groups)
-    counts = {"fake": len(banks.fake), "reference": len(banks.reference), "floor": len(banks.floor) if banks.floor else 0}
+    require_enough(images, wanted)
+    banks = _banks(images, held_against, here, network, talk)
+    wanted, left_out = _meaningful(wanted, banks, network, named=metrics is not None)
     return ScoreCard(
         dataset=held_against.name,
         resolution=images.resolution,
@@ -78,14 +93,37 @@ def score(
         protocol=rules.name,
         protocol_sha256=rules.sha256(),
         reference_sha256=banks.reference_sha256,
-        extractor={"name": network.name, "sha256": network.weights_sha256, "resize": network.resize, "record": network.record},
-        counts=counts,
+        extractor=describe(network),
+        counts={name: len(bank) if bank else 0 for name, bank in banks.named().items()},
         seed=images.seed,
-        scores=scores,
+        scores=compute(wanted, banks, network, held_against, rules.jackknife_groups),
         deviations=(*images.deviations(here), *_deviations(rules, changed, banks, network)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
+        left_out=left_out,
     )
+
+
+def describe(extractor: Extractor) -> dict[str, Any]:
+    """What a card says of an extractor, as plain JSON."""
+    return {
+        "name": extractor.name, "sha256": extractor.weights_sha256, "resize": extractor.resize, "record": extractor.record
+    }  # fmt: skip
+
+
+def _meaningful(wanted: Wanted, banks: Banks, extractor: Extractor, *, named: bool) -> tuple[Wanted, tuple[str, ...]]:
+    """Without the metrics that mean nothing on ``extractor``, and what was left out in words. What the user named is kept: it
+    fails, and says why."""
+    if named:
+        return wanted, ()
+    reasons = {}
+    for metric in wanted:
+        if "logits" in metric.needs and banks.fake.logits is None:
+            reasons[metric] = f"{extractor.name} gives no class logits"
+        elif {"logits", "labels"} <= metric.needs and extractor.classes is None:
+            reasons[metric] = f"{extractor.name} is no classifier of a dataset's classes"
+    said = [f"{', '.join(value.key for value in wanted[metric])}: {reason}" for metric, reason in reasons.items()]
+    return {metric: values for metric, values in wanted.items() if metric not in reasons}, tuple(said)
 
 
 def _with_sampling(protocol: Protocol, statistics: Statistics | None, truncation: float | None) -> Protocol:
@@ -98,8 +136,9 @@ def _with_sampling(protocol: Protocol, statistics: Statistics | None, truncation
 def _deviations(rules: Protocol, changed: Protocol, banks: Banks, extractor: Extractor) -> list[str]:
     """What was not done as ``rules`` has it, beside the images: in words."""
     said = changed.differences(rules)
-    if rules.reference_count is not None and len(banks.reference) != rules.reference_count:
-        said.append(f"{len(banks.reference):,} reference images instead of {rules.reference_count:,}")
+    used = len(banks.reference or ())
+    if rules.reference_count is not None and used != rules.reference_count:
+        said.append(f"{used:,} reference images instead of {rules.reference_count:,}")
     if rules.extractor is not None and extractor.name != rules.extractor:
         said.append(f"extractor {extractor.name} instead of {rules.extractor}")
     return said
@@ -121,7 +160,7 @@ def extract(source: Source, extractor: Extractor, talk: Talk, what: str) -> Feat
     return FeatureBank(torch.cat(features).numpy(), all_logits, torch.cat(labels).numpy())
 
 
-def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
+def _wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> Wanted:
     """The metrics that give the wanted keys, each with the values to keep."""
     known = {value.key: value for metric in protocol.metrics for value in metric.values}
     for key in keys or ():
@@ -135,13 +174,15 @@ def _extractor(protocol: Protocol, dataset: Dataset, chosen: str | None) -> Extr
     name = chosen or protocol.extractor or dataset.extractor
     if name is None:
         raise UserError(
-            f"dataset '{dataset.name}' has no extractor of its own: train one with 'ganeval classifier train "
-            f"DATASET --out DIR' and give it with --extractor classifier:DIR"
+            f"dataset '{dataset.name}' has no extractor of its own: give --extractor inception for FID as papers have it"
+            f"{''.join(f', {name} for its classes' for name in dataset.classifiers)}, or train one with 'ganeval classifier "
+            f"train {dataset.name} --out DIR' and give --extractor classifier:DIR"
         )
     return find_extractor(name)
 
 
-def _require_enough(source: Source, wanted: dict[Metric, list[Value]]) -> None:
+def require_enough(source: Source, wanted: Wanted) -> None:
+    """Raise ``UserError`` where ``source`` has too few images for a metric."""
     for metric, values in wanted.items():
         if source.count < metric.minimum:
             keys = ", ".join(value.key for value in values)
@@ -171,16 +212,15 @@ def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
     return ImageSet(images.images[kept], images.labels[kept], images.classes)
 
 
-def _compute(
-    wanted: dict[Metric, list[Value]], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
-) -> tuple[Score, ...]:
+def compute(wanted: Wanted, banks: Banks, extractor: Extractor, dataset: Dataset | None, groups: int) -> tuple[Score, ...]:
+    """The scores of all metrics; a metric that fails on the numbers themselves becomes a status."""
     return tuple(
         score for metric, values in wanted.items() for score in _scores(metric, values, banks, extractor, dataset, groups)
     )
 
 
 def _scores(
-    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset, groups: int
+    metric: Metric, values: list[Value], banks: Banks, extractor: Extractor, dataset: Dataset | None, groups: int
 ) -> list[Score]:
     """The scores of one metric: its values, their standard errors, and the same of held-out real images."""
     status, found, errors = OK, {}, {}
@@ -218,7 +258,7 @@ def _floor(metric: Metric, banks: Banks) -> dict[str, float]:
         return {}
 
 
-def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset) -> None:
+def _require_same_classes(metric: Metric, extractor: Extractor, dataset: Dataset | None) -> None:
     """Labels can be compared with logits only where both count the same classes."""
-    if {"logits", "labels"} <= metric.needs and extractor.classes != dataset.classes:
+    if dataset and {"logits", "labels"} <= metric.needs and extractor.classes != dataset.classes:
         raise MetricError(f"the classes of {extractor.name} are not those of {dataset.name}")

@@ -38,7 +38,7 @@ def show_card(card: ScoreCard) -> None:
         value = _number(score.value) if score.status == OK else Text("failed", style="bold red")
         numbers = (value, _number(score.std_error, 2), _number(score.floor, 3))
         table.add_row(f"{score.column} {ARROWS[score.better]}", *numbers, score.unit)
-    console.print(f"{_source_name(card)} on {card.dataset}", style="bold")
+    console.print(f"{_source_name(card)} {f'on {card.dataset}' if card.dataset else 'without a reference'}", style="bold")
     console.print(table)
     for score in card.failed:
         console.print(f"{score.column} {score.status}", style="red", soft_wrap=True)
@@ -57,9 +57,11 @@ def _conditions(card: ScoreCard) -> list[str]:
     accuracy = card.extractor["record"].get("test_accuracy")
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%})"
     seed = "" if card.seed is None else f", seed {card.seed}"
+    compared = f" against {counts['reference']:,} real; held out: {counts['floor']:,}" if card.dataset else ""
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
-        f"{counts['fake']:,} images against {counts['reference']:,} real; held out: {counts['floor']:,}; {card.seconds:.1f} s",
+        f"{counts['fake']:,} images{compared}; {card.seconds:.1f} s",
+        *(f"left out: {line}" for line in card.left_out),
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]
 

@@ -17,6 +17,7 @@ from ganeval.errors import UserError
 @click.option("--metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'.  [default: all of the protocol]")
 @click.option("--dataset", metavar="NAME|PATH", help="What a folder of images is held against.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
@@ -26,8 +27,9 @@ from ganeval.errors import UserError
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @DEVICE
 def score(
-    source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
-    statistics: str | None, truncation: float | None, as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
+    source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, weights: Path | None,
+    num: int | None, seed: int, statistics: str | None, truncation: float | None, as_json: bool, out: Path | None,
+    leaderboard: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
 
@@ -52,8 +54,9 @@ def score(
     keys = _keys(metrics) if metrics is not None else None
     with extraction_progress() as talk:
         card = run_scoring(
-            source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk, statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
+            source, protocol=protocol, metrics=keys, dataset=dataset, extractor=_with_weights(protocol, extractor, weights),
+            num=num, seed=seed, device=device, talk=talk,
+            statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
         )  # fmt: skip
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)
@@ -72,3 +75,15 @@ def _keys(text: str) -> list[str]:
     if not keys:
         raise UserError(f"--metrics '{text}' names no metric: write keys such as fid,is (see 'ganeval ls metrics')")
     return keys
+
+
+def _with_weights(protocol: str, extractor: str | None, weights: Path | None) -> str | None:
+    """The extractor, the one that the user or the protocol names, with its weights: ``NAME:FILE``."""
+    from ganeval.protocols import PROTOCOLS
+
+    if weights is None:
+        return extractor
+    name = extractor or PROTOCOLS.get(protocol).extractor
+    if name is None or ":" in name:
+        raise UserError(f"--weights {weights}: say whose weights they are with --extractor NAME, see 'ganeval ls extractors'")
+    return f"{name}:{weights}"

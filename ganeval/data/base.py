@@ -61,7 +61,8 @@ class Dataset(ABC):
 
     ``splits`` maps each split to its exact count; ``channels`` is 1 or 3; ``resolution`` in pixels is the one that is used
     where none is chosen; ``filter`` says in words how images are brought to it; ``extractor`` names the feature extractor
-    that belongs to the dataset, or is ``None``; ``held_out`` is the split that gives the floor of a score, or ``None``.
+    that belongs to the dataset, or is ``None``; ``classifiers`` names published extractors with the dataset's classes;
+    ``held_out`` is the split that gives the floor of a score, or ``None``.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Dataset(ABC):
     filter: str
     citation: str
     extractor: str | None = None
+    classifiers: tuple[str, ...] = ()
     held_out: str | None = None
 
     @property

@@ -109,6 +109,7 @@ class CIFAR10(CIFAR):
     batches = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}  # noqa: RUF012
     labels, meta = "labels", ("batches.meta", "label_names")
     official = "CIFAR10"
+    classifiers = ("resnet56-cifar10",)
 
 
 class CIFAR100(CIFAR):

@@ -20,6 +20,7 @@ class CIFAR10JPEG(PreparedDataset):
     class_names = CIFAR10_CLASSES
     expected = {"train": 50_000, "test": 10_000}  # noqa: RUF012
     held_out = "test"
+    classifiers = ("resnet56-cifar10",)
     citation = (
         "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, as JPEG files: the compression changes every "
         "image, scores are not comparable with published ones on CIFAR-10"

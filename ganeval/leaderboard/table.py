@@ -85,8 +85,10 @@ def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
     """Add the card's row to its dataset's file; give the file, and whether anything in it is new.
 
     A row that is there already (same source, protocol, extractor, count and seed) stays as it is, but for values that it lacks:
-    a card of other metrics fills them in.
+    a card of other metrics fills them in. Raises ``UserError`` for a card without a reference.
     """
+    if not card.dataset:
+        raise UserError("a score without a reference belongs to no leaderboard: give --dataset NAME")
     path = measured(root, card.dataset)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
