@@ -24,11 +24,12 @@ from ganeval.statistics import Statistics
 class Banks:
     """Features of the generated images, of the reference, and of held-out real images where there are any.
 
-    ``reference_sha256`` is the content of the reference images, or of the file of their statistics.
+    ``reference_sha256`` is the content of the reference images, or of the file of their statistics; without a reference it is
+    empty.
     """
 
     fake: FeatureBank
-    reference: FeatureBank
+    reference: FeatureBank | None
     floor: FeatureBank | None
     reference_sha256: str
 
@@ -36,17 +37,17 @@ class Banks:
         """How many images each set has; without those of which nobody knows it."""
         known = {
             "fake": self.fake.count,
-            "reference": self.reference.count,
+            "reference": 0 if self.reference is None else self.reference.count,
             "floor": 0 if self.floor is None else self.floor.count,
         }
         return {name: count for name, count in known.items() if count is not None}
 
 
 def banks_of(
-    source: ImageSource | FeatureSource, against: Dataset | Statistics, protocol: Protocol, extractor: Extractor, talk: Talk,
-    wanted: Collection[Metric], keep: bool = True,
+    source: ImageSource | FeatureSource, against: Dataset | Statistics | None, protocol: Protocol, extractor: Extractor,
+    talk: Talk, wanted: Collection[Metric], keep: bool = True,
 ) -> Banks:  # fmt: skip
-    """The banks of ``source``, and of what it is held ``against``: a dataset, or a file of statistics.
+    """The banks of ``source``, and of what it is held ``against``: a dataset, a file of statistics, or nothing.
 
     ``protocol`` is the one that means this dataset; ``keep``: whether the source's features are left in the cache. Raises
     ``UserError`` where statistics are of something else.
@@ -59,6 +60,8 @@ def banks_of(
             return bank_of(source, extractor, talk, "images to score")
         return source.bank(extractor)
 
+    if against is None:
+        return Banks(fake(), None, None, "")
     if isinstance(against, Statistics):
         against.require(extractor, protocol, source.resolution)
         return Banks(fake(), MomentBank(against.moments), None, against.sha256)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganeval.banks import Banks
 from ganeval.canonical import plain
-from ganeval.data.base import Dataset
+from ganeval.computable import Wanted
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
 from ganeval.metrics.base import METRICS, Metric, Value
@@ -18,9 +18,6 @@ from ganeval.protocols import Protocol
 from ganeval.registry import unknown
 from ganeval.scorecard import OK, ClassScores, Score
 from ganeval.uncertainty import Measured, measure
-
-Wanted = Mapping[Metric, Sequence[Value]]
-"""The metrics to compute, each with the values to keep."""
 
 
 def wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
@@ -42,17 +39,17 @@ def wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric
 
 @dataclass(frozen=True)
 class Measurement:
-    """Banks, and what their numbers mean: whose features they are, and the classes of the labels (``None``: unknown)."""
+    """Banks, and what their numbers mean: whose features they are, and the names of the labels' classes."""
 
     banks: Banks
     extractor: Extractor
-    dataset: Dataset | None
+    classes: tuple[str, ...]
     protocol: Protocol
 
     @property
     def same_classes(self) -> bool:
         """Labels can be compared with logits only where both count the same classes."""
-        return self.dataset is None or self.extractor.classes == self.dataset.classes
+        return self.extractor.classes == self.classes
 
     def scores(self, wanted: Wanted) -> tuple[Score, ...]:
         """The scores of the wanted values, in order; a metric that fails on the numbers themselves is a status."""
@@ -63,12 +60,12 @@ class Measurement:
 
         Raises ``UserError`` where there is none.
         """
-        if self.dataset is None:
-            raise UserError("no table of the classes: say with --dataset NAME which they are")
+        if self.banks.reference is None:
+            raise UserError("no table of the classes without a reference: say with --dataset NAME which it is")
         balls = next((m for m in self.protocol.metrics if isinstance(m, PrecisionRecallDensityCoverage)), None)
         try:
             return per_class(
-                self.banks.fake, self.banks.reference, self.dataset.classes,
+                self.banks.fake, self.banks.reference, self.classes,
                 same_classes=self.same_classes, balls=balls or PrecisionRecallDensityCoverage(),
             )  # fmt: skip
         except MetricError as error:
@@ -77,8 +74,8 @@ class Measurement:
     def _scores_of(self, metric: Metric, values: Sequence[Value]) -> list[Score]:
         status, found = OK, {}
         try:
-            if {"logits", "labels"} <= metric.needs and self.dataset and not self.same_classes:
-                raise MetricError(f"the classes of {self.extractor.name} are not those of {self.dataset.name}")
+            if {"logits", "labels"} <= metric.needs and not self.same_classes:
+                raise MetricError(f"the classes of {self.extractor.name} are not those of the images")
             found = measure(metric, self.banks.fake, self.banks.reference, self.protocol.jackknife_groups)
         except MetricError as error:
             status = f"failed: {error}"

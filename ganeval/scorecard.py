@@ -74,11 +74,12 @@ class ClassScores:
 class ScoreCard:
     """One source under one protocol.
 
-    ``reference_sha256`` is the content of the real images at ``resolution``, or of the file of their statistics; ``seed`` is
-    ``None`` where nothing was generated, ``resolution`` where nobody knows it. ``counts`` lacks what nobody knows.
+    ``reference_sha256`` is the content of the real images at ``resolution``, or of the file of their statistics; it and
+    ``dataset`` are empty where nothing was compared with. ``seed`` is ``None`` where nothing was generated, ``resolution`` where
+    nobody knows it. ``counts`` lacks what nobody knows.
     ``deviations`` lists where the protocol was not followed to the letter (another number of images): such a card is
-    never ranked. ``source``, ``extractor`` and ``environment`` are plain JSON. ``per_class`` has one entry per class, in
-    their order, where it was asked for.
+    never ranked. ``left_out`` says which of the protocol's metrics have no meaning here, and why. ``source``, ``extractor`` and
+    ``environment`` are plain JSON. ``per_class`` has one entry per class, in their order, where it was asked for.
     """
 
     dataset: str
@@ -95,6 +96,7 @@ class ScoreCard:
     environment: dict[str, str]
     seconds: float
     per_class: tuple[ClassScores, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Score]:
@@ -118,8 +120,8 @@ class ScoreCard:
 
         if not isinstance(content, dict) or content.get("kind") != "scorecard" or content.get("format") not in (1, FORMAT):
             raise UserError("not a score card written by 'ganeval score --out'")
-        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations", "per_class")):
-            raise UserError("not a valid scorecard: scores, deviations and per_class are lists")
+        if not all(isinstance(content.get(name, []), list) for name in ("scores", "deviations", "per_class", "left_out")):
+            raise UserError("not a valid scorecard: scores, deviations, per_class and left_out are lists")
         return from_json(cls, {name: value for name, value in content.items() if name not in ("kind", "format")})
 
 

@@ -11,14 +11,14 @@ import torch
 
 from ganeval import batch_statistics
 from ganeval.banks import Banks, banks_of
-from ganeval.computable import computable
+from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.importers.studiogan import Hints
-from ganeval.measuring import Measurement, Wanted, wanted_values
+from ganeval.measuring import Measurement, wanted_values
 from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.sampling import Which
@@ -27,6 +27,9 @@ from ganeval.sources import open_source
 from ganeval.sources.saving import Keep
 from ganeval.statistics import Statistics, read_statistics
 from ganeval.team import current_team
+
+ALONE = "inception"
+"""The extractor where neither the user nor the protocol names one, and no dataset could."""
 
 
 def score(
@@ -70,11 +73,10 @@ def score(
     )
     if sampled != rules and opened.seed is None:
         raise UserError(f"{source} is given, not generated: --truncation and --statistics are for generators")
-    wanted = computable(wanted, opened, given, named=metrics is not None)
+    wanted, left_out = computable(wanted, opened, given, named=metrics is not None)
     keep = keep or Keep()
     images = keep.of(opened)
     against = held_against or given
-    assert against is not None  # a source without a dataset is opened for a reference file alone
     here = rules.resolved(held_against) if held_against else rules
     network = choose_extractor(rules, against, extractor).to(where)
     _require_enough(images.count, images.remedy, wanted)
@@ -82,11 +84,12 @@ def score(
     if not team.leads:
         return team.from_leader(None)
     keep.finish(images, banks.fake, network, rules)
-    measurement = Measurement(banks, network, held_against, rules)
+    wanted, idle = meaningful(wanted, banks.fake, network, named=metrics is not None)
+    measurement = Measurement(banks, network, held_against.classes if held_against else images.classes, rules)
     with heard_by(talk):
         scores = measurement.scores(wanted)
     card = ScoreCard(
-        dataset=against.name,
+        dataset=against.name if against else "",
         resolution=images.resolution,
         source=images.origin,
         protocol=rules.name,
@@ -96,10 +99,15 @@ def score(
         counts=banks.counts(),
         seed=images.seed,
         scores=scores,
-        deviations=(*images.deviations(here), *_deviations(rules, sampled, given, banks, network)),
+        deviations=(
+            *([] if against else ["no reference"]),
+            *images.deviations(here),
+            *_deviations(rules, sampled, given, banks, network),
+        ),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
         per_class=measurement.per_class() if per_class else (),
+        left_out=(*left_out, *idle),
     )
     return team.from_leader(card)
 
@@ -120,29 +128,38 @@ def _deviations(
     said = sampled.differences(rules)
     if given:
         said += given.deviations()
-    elif rules.reference_count is not None and banks.reference.count != rules.reference_count:
+    elif banks.reference and rules.reference_count is not None and banks.reference.count != rules.reference_count:
         said.append(f"{banks.reference.count:,} reference images instead of {rules.reference_count:,}")
     if rules.extractor is not None and extractor.name != rules.extractor:
         said.append(f"extractor {extractor.name} instead of {rules.extractor}")
     return said
 
 
-def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics, chosen: str | None) -> Extractor:
+def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | None, chosen: str | None) -> Extractor:
     """The extractor the user has ``chosen``, else the protocol's, else that of what the source is held against.
 
-    Raises ``UserError`` where none of these says one.
+    Inception where it is held against nothing. Raises ``UserError`` where none of these says one.
     """
-    name = chosen or protocol.extractor or held_against.extractor
+    if held_against is None and not chosen:
+        return _published(protocol.extractor or ALONE)
+    name = chosen or protocol.extractor or (held_against.extractor if held_against else None)
     if name is None and isinstance(held_against, Dataset):
         raise UserError(
-            f"dataset '{held_against.name}' has no extractor of its own: train one with 'ganeval classifier train "
-            f"DATASET --out DIR' and give it with --extractor classifier:DIR"
+            f"dataset '{held_against.name}' has no extractor of its own: give --extractor inception for FID as papers have it, "
+            f"or train one with 'ganeval classifier train {held_against.name} --out DIR' and give --extractor classifier:DIR"
         )
     if name is None:
         raise UserError(
             "nothing says which extractor the statistics are of: give it with --extractor (see 'ganeval ls extractors')"
         )
     return find_extractor(name)
+
+
+def _published(name: str) -> Extractor:
+    try:
+        return find_extractor(name)
+    except UserError as error:
+        raise UserError(f"{error}, or choose another network with --extractor NAME (see 'ganeval ls extractors')") from error
 
 
 def require_scorable(

@@ -43,7 +43,7 @@ def show_card(card: ScoreCard) -> None:
         value = _number(score.value) if score.status == OK else Text("failed", style="bold red")
         numbers = (value, _number(score.std_error, 2), _range(score.interval), _number(score.floor, 3))
         table.add_row(f"{score.column} {ARROWS[score.better]}", *numbers, *([score.unit] if with_units else []))
-    console.print(f"{_source_name(card)} on {card.dataset}", style="bold")
+    console.print(f"{_source_name(card)} {f'on {card.dataset}' if card.dataset else 'without a reference'}", style="bold")
     console.print(table)
     for score in card.failed:
         console.print(f"{score.column} {score.status}", style="red", soft_wrap=True)
@@ -64,10 +64,12 @@ def _conditions(card: ScoreCard) -> list[str]:
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%}{elsewhere})"
     seed = "" if card.seed is None else f", seed {card.seed}"
     extra = [score.column for score in card.scores if score.extra is not None]
+    compared = f" against {counts['reference']} real; held out: {counts['floor']}" if card.dataset else ""
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
-        f"{counts['fake']} images against {counts['reference']} real; held out: {counts['floor']}; {card.seconds:.1f} s",
+        f"{counts['fake']} images{compared}; {card.seconds:.1f} s",
         *([f"beside the protocol, with their own default parameters: {', '.join(extra)}"] if extra else []),
+        *(f"left out: {line}" for line in card.left_out),
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", metavar="NAME|PATH", help="What given images are held against.")
 @click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="Statistics (.npz) in place of its images.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
@@ -45,9 +46,10 @@ if TYPE_CHECKING:
 @DEVICE
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, reference: Path | None, extractor: str | None,
-    num: int | None, statistics: str | None, truncation: float | None, seed: int, label_count: int | None, z_dim: int | None,
-    save_images: Path | None, save_features: Path | None, checkpoint: Literal["latest", "best"], as_json: bool,
-    out: Path | None, leaderboard: Path | None, per_class: Path | None, device: str,
+    weights: Path | None, num: int | None, statistics: str | None, truncation: float | None, seed: int,
+    label_count: int | None, z_dim: int | None, save_images: Path | None, save_features: Path | None,
+    checkpoint: Literal["latest", "best"], as_json: bool, out: Path | None, leaderboard: Path | None, per_class: Path | None,
+    device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE, one of
 
@@ -88,8 +90,9 @@ def score(
     keys = _keys(metrics) if metrics is not None else None
     with team(), extraction_progress() as talk:
         card = run_scoring(
-            source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk, reference=reference, keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
+            source, protocol=protocol, metrics=keys, dataset=dataset, reference=reference,
+            extractor=_with_weights(protocol, extractor, weights), num=num, seed=seed, device=device, talk=talk,
+            keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None, checkpoint=checkpoint,
         )  # fmt: skip
@@ -129,3 +132,15 @@ def _keys(text: str) -> list[str]:
     if not keys:
         raise UserError(f"--metrics '{text}' names no metric: write keys such as fid,is (see 'ganeval ls metrics')")
     return keys
+
+
+def _with_weights(protocol: str, extractor: str | None, weights: Path | None) -> str | None:
+    """The extractor, the one that the user or the protocol names, with its weights: ``NAME:FILE``."""
+    from ganeval.protocols import PROTOCOLS
+
+    if weights is None:
+        return extractor
+    name = extractor or PROTOCOLS.get(protocol).extractor
+    if name is None or ":" in name:
+        raise UserError(f"--weights {weights}: say whose weights they are with --extractor NAME, see 'ganeval ls extractors'")
+    return f"{name}:{weights}"

@@ -94,8 +94,10 @@ def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
 
     A row that is there already (same source, protocol, extractor, count and seed) stays as it is, but for values that it lacks:
     a card of other metrics fills them in. The same checkpoint as a run's last and as its best makes two rows: they claim
-    different things.
+    different things. Raises ``UserError`` for a card without a reference.
     """
+    if not card.dataset:
+        raise UserError("a score without a reference belongs to no leaderboard: give --dataset NAME")
     path = measured(root, card.dataset)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ class Source(ABC):
     ``count`` and ``resolution`` are ``None`` where nobody knows them. ``seed`` is what generated the samples, ``None`` where they
     are given. ``labelled``: whether each sample has a label that counts ``classes``; ``only_moments``: whether nothing is
     known but the mean and the covariance of features. ``remedy`` says how to have more of them.
+    ``unknown`` says, where nobody knows what the samples are to be compared with, why, and what to do.
     ``deviations`` from the protocol and ``origin``, a plain-JSON account, go into the score card.
     """
 
@@ -40,6 +41,7 @@ class Source(ABC):
     labelled: bool = True
     only_moments: bool = False
     remedy: str = "give more of them"
+    unknown: str = ""
     fingerprint: dict[str, object]
     origin: dict[str, Any]
 
@@ -109,7 +111,7 @@ def dataset_named(dataset: str | Dataset) -> Dataset:
 
 
 Opened = tuple[ImageSource | FeatureSource, Dataset | None]
-"""A source, and the dataset it is held against; ``None`` where a reference file stands in for one."""
+"""A source, and the dataset it is held against; ``None`` where a reference file stands in for one, or nothing is known."""
 
 
 class Kind(ABC):

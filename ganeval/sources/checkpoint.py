@@ -90,14 +90,20 @@ class CheckpointKind(Kind):
     def open(self, request: Request) -> Opened:
         generator = open_generator(request.path, request.protocol.weights, request.device, request.hints, request.which)
         trained_on = generator.record.get("dataset")
-        if request.reference and request.dataset is None:
-            found = DATASETS.get(trained_on["name"]) if trained_on and trained_on["name"] in DATASETS else None
+        found: Dataset | None
+        if not trained_on:
+            found = _dataset_for(generator, request.dataset) if request.dataset else None
+        elif request.dataset is None and request.reference:
+            found = DATASETS.get(trained_on["name"]) if trained_on["name"] in DATASETS else None
         else:
-            found = _dataset_of(generator, request.dataset) if trained_on else _dataset_for(generator, request.dataset)
+            found = _dataset_of(generator, request.dataset)
         classes = _classes(generator, found)
         rules = request.protocol.resolved(found) if found else request.protocol
         counts = _class_counts(rules, found, generator)
         samples = Samples(generator, classes, rules, request.num or rules.fakes, request.seed, counts)
+        if not trained_on and found is None:
+            fitting = _fitting_datasets(generator)
+            samples.unknown = f"{request.path.name} does not say what it was trained on: give --dataset NAME{fitting}"
         if (request.path / "run.json").is_file():
             samples.origin["selection"] = "best" if request.which == "best" else "last"
         return samples, found
@@ -110,7 +116,7 @@ def _class_counts(protocol: Protocol, dataset: Dataset | None, generator: Loaded
     if generator.num_classes == 1:  # an unconditional generator has one label, whatever the reference has
         return (1,)
     if dataset is None:
-        raise UserError(f"protocol {protocol.name} draws labels as the reference has them: say which it is with --dataset NAME")
+        return (1,) * generator.num_classes  # nobody knows how often each is there
     labels = dataset.load(protocol.reference_split, generator.resolution).labels
     return tuple(torch.bincount(labels, minlength=generator.num_classes).tolist())
 
@@ -122,10 +128,17 @@ def _classes(generator: LoadedGenerator, dataset: Dataset | None) -> tuple[str, 
     return dataset.classes if dataset else tuple(str(label) for label in range(generator.num_classes))
 
 
-def _dataset_for(generator: LoadedGenerator, dataset: str | Dataset | None) -> Dataset:
+def _fitting_datasets(generator: LoadedGenerator) -> str:
+    """Datasets of as many classes and channels, those of the same size if there are any, in brackets."""
+    shape = (generator.num_classes, generator.module.channels)
+    fitting = [dataset for _, dataset in DATASETS if (dataset.num_classes, dataset.channels) == shape]
+    same_size = [dataset for dataset in fitting if dataset.resolution == generator.resolution]
+    shown = " or ".join(dataset.name for dataset in (same_size or fitting)[:4])
+    return f" (with {shape[0]} classes, {generator.resolution} px: {shown})" if shown else ""
+
+
+def _dataset_for(generator: LoadedGenerator, dataset: str | Dataset) -> Dataset:
     """The dataset a foreign generator is held against: it must have the same number of classes, in the order of their names."""
-    if dataset is None:
-        raise UserError("an imported generator does not say what it was trained on: give --dataset NAME")
     found = dataset_named(dataset)
     if generator.num_classes not in (1, found.num_classes):
         raise UserError(f"the generator has {generator.num_classes} classes, '{found.name}' has {found.num_classes}")
