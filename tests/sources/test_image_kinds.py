@@ -49,6 +49,7 @@ def test_arrays_in_every_order_of_axes(
     np.savez_compressed(tmp_path / "few.npz", **dict(zip(names, (pixels, few.labels.numpy().astype(np.uint8)), strict=True)))
     images, labels = everything(opened(tmp_path / "few.npz")[0])
     assert torch.equal(images, few.images)
+    assert {batch.stride() for batch, _ in opened(tmp_path / "few.npz")[0].batches()} == {few.images.stride()}
     assert labels.dtype == torch.int64
     assert torch.equal(labels, few.labels)
 
