@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def test_a_zip_is_its_folder(
     assert source.classes == dataset.classes
     assert source.fingerprint == folder.fingerprint
     assert source.origin == {"kind": "zip", "name": "few.ZIP", "sha256": folder.origin["sha256"]}
+
+
+def test_what_macos_adds_to_a_zip_is_not_there(
+    few: ImageSet, few_folder: Path, zipped: Callable[..., Path], tmp_path: Path, opened: Opened, everything: Everything
+) -> None:
+    path = zipped(few_folder, tmp_path / "few.zip", "few/")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("__MACOSX/few/0/._00001.png", b"attributes")
+        archive.writestr("few/.DS_Store", b"a view")
+    assert torch.equal(everything(opened(path)[0])[0], few.images)
 
 
 @pytest.mark.parametrize("names", [("arr_0", "arr_1"), ("images", "labels"), ("images", "arr_1")])
