@@ -4,7 +4,7 @@
     python benchmarks/second_score.py --out second_score.csv and write it
 
 One thread; process CPU time. The extractor is a random projection to D features: a real one only makes the first score dearer.
-"warm" is all that a later score still spends on the reference: with fid alone its moments are read, else its features and moments.
+"warm" is what a later score still spends on the reference: with fid alone it reads the moments, else features and moments.
 """
 
 from __future__ import annotations
