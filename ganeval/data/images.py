@@ -11,8 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,7 +37,8 @@ OTHER_SUFFIXES = (".gif", ".avif", ".heic", ".jp2", ".jxl", ".tga", ".pgm", ".pn
 _GREY = frozenset({"1", "L", "LA"})
 _COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "CMYK"})
 _DEEP = re.compile(r";16[BLN]")
-_DAMAGED = (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError, struct.error, zlib.error)
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF")
+"""The decoders that a file may reach, whatever its suffix: others of Pillow's start programs (EPS). JPEG's reads MPO too."""
 
 
 class Header(NamedTuple):
@@ -70,7 +69,7 @@ def read_headers(paths: Sequence[Path]) -> list[Header]:
 
 def header_of(data: bytes, path: object) -> Header:
     """The header of the content of one image file; ``path`` is its name in error messages. Raises like :func:`read_headers`."""
-    with _naming(path), Image.open(io.BytesIO(data)) as image:
+    with _naming(path), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         _refuse_unsupported(path, image)
         return Header(image.size, image.mode in _GREY)
 
@@ -103,8 +102,8 @@ def decode_image(data: bytes, path: object, resolution: int, channels: int) -> N
     """
     with _naming(path):
         stream = io.BytesIO(data)
-        Image.open(stream).verify()
-        with Image.open(stream) as image:
+        Image.open(stream, formats=_FORMATS).verify()
+        with Image.open(stream, formats=_FORMATS) as image:
             _refuse_unsupported(path, image)
             return pixels_of(_flat(image, "L" if channels == 1 else "RGB"), resolution)
 
@@ -130,7 +129,9 @@ def _naming(path: object) -> Iterator[None]:
         raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} is too large: more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels") from error
-    except _DAMAGED as error:
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them stumble over
         raise UserError(f"{path} is damaged or no image: replace or remove it") from error
 
 
@@ -154,7 +155,7 @@ def _is_deep(codec: str, args: tuple[object, ...] | str | None) -> bool:
 
 
 def _read_header(path: Path) -> Header:
-    with _naming(path), Image.open(path) as image:
+    with _naming(path), Image.open(path, formats=_FORMATS) as image:
         _refuse_unsupported(path, image)
         return Header(image.size, image.mode in _GREY)
 

@@ -70,7 +70,7 @@ def _has_folders(root: P) -> bool:
 
 
 def _shown(entry: P) -> bool:
-    return not entry.name.startswith((".", "__MACOSX"))
+    return not entry.name.startswith(".")
 
 
 def _require_images(path: Path) -> None:

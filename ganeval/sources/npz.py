@@ -63,7 +63,8 @@ class ArrayImages(ImageSource):
         elif self.layout == "NHWC":
             rows = rows.transpose(0, 3, 1, 2)
         top, left = ((side - self.resolution) // 2 for side in rows.shape[2:])
-        return np.ascontiguousarray(rows[:, :, top : top + self.resolution, left : left + self.resolution])
+        # A copy even where nothing moves: with one channel the strides would say channels last, and convolutions round otherwise.
+        return rows[:, :, top : top + self.resolution, left : left + self.resolution].copy(order="C")
 
 
 class NpzKind(Kind):

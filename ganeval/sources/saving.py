@@ -31,29 +31,30 @@ from ganeval.team import current_team
 class Keep:
     """What a user wants to have of a score: ``images`` (a new folder or ``.npz`` file) and ``features`` (a new folder)."""
 
-    images: Path | None = None
-    features: Path | None = None
+    images: str | Path | None = None
+    features: str | Path | None = None
 
     def of(self, source: ImageSource | FeatureSource) -> ImageSource | FeatureSource:
         """``source``, writing its images where they are wanted. Raises ``UserError`` where something is in the way."""
         if self.features is not None:
-            if self.features.exists():
-                raise UserError(f"{self.features} exists: choose another name for the features or remove it")
-            require_folder(self.features.parent)
+            folder = Path(self.features)
+            if folder.exists():
+                raise UserError(f"{folder} exists: choose another name for the features or remove it")
+            require_folder(folder.parent)
             if source.only_moments:
                 raise UserError(f"--save-features: a mean and a covariance are all that is known of {source.origin['name']}")
         if self.images is None:
             return source
         if not isinstance(source, ImageSource) or source.seed is None:
             raise UserError(f"--save-images: {source.origin['name']} is no checkpoint, nothing is generated")
-        return Saved(source, self.images)
+        return Saved(source, Path(self.images))
 
     def finish(self, source: Source, bank: FeatureBank, extractor: Extractor, protocol: Rules) -> None:
         """Write what is wanted and not yet there."""
         if isinstance(source, Saved):
             source.finish()
         if self.features is not None:
-            save_bank(self.features, bank, record_of(source, extractor, protocol))
+            save_bank(Path(self.features), bank, record_of(source, extractor, protocol))
 
 
 class Writer(Protocol):

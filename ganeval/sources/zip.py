@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganeval.data.base import Dataset
-from ganeval.data.places import Packed, ZipArchive
+from ganeval.data.places import Archive, Packed, ZipArchive
 from ganeval.errors import UserError
 from ganeval.sources.base import KINDS, Kind, Opened, Request
 from ganeval.sources.folder import files_of
@@ -28,7 +28,7 @@ class ZipKind(Kind):
 
     def open(self, request: Request) -> Opened:
         with reading(request.path):
-            archive = ZipArchive(request.path)
+            archive = _Images(request.path)
             members = archive.zip.infolist()
             require_plain_members(request.path, members)
             _require_size(request.path, members)
@@ -37,6 +37,15 @@ class ZipKind(Kind):
         source = files_of(root, dataset, {"kind": "zip", "name": request.path.name})
         request.refuse_options_of_checkpoints("archive", source.count)
         return source, dataset
+
+
+class _Images(ZipArchive):
+    """The archive without the folder in which macOS puts what it knows of every file."""
+
+    def __init__(self, source: Path) -> None:
+        self.zip = zipfile.ZipFile(source)
+        names = [member.filename for member in self.zip.infolist() if not member.is_dir()]
+        Archive.__init__(self, source, [name for name in names if not name.startswith("__MACOSX/")])
 
 
 def _require_size(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
@@ -53,7 +62,7 @@ def _below_single_folders(root: Packed, dataset: Dataset | None) -> Packed:
     A folder that is called like a class is that class.
     """
     while True:
-        entries = [entry for entry in root.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+        entries = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
         single = len(entries) == 1 and entries[0].is_dir()
         if not single or (dataset is not None and entries[0].name in dataset.classes):
             return root

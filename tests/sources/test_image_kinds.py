@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_a_zip_is_its_folder(
     assert source.origin == {"kind": "zip", "name": "few.ZIP", "sha256": folder.origin["sha256"]}
 
 
+def test_what_macos_adds_to_a_zip_is_not_there(
+    few: ImageSet, few_folder: Path, zipped: Callable[..., Path], tmp_path: Path, opened: Opened, everything: Everything
+) -> None:
+    path = zipped(few_folder, tmp_path / "few.zip", "few/")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("__MACOSX/few/0/._00001.png", b"attributes")
+        archive.writestr("few/.DS_Store", b"a view")
+    assert torch.equal(everything(opened(path)[0])[0], few.images)
+
+
 @pytest.mark.parametrize("names", [("arr_0", "arr_1"), ("images", "labels"), ("images", "arr_1")])
 @pytest.mark.parametrize("axes", [(0, 2, 3, 1), (0, 1, 2, 3), None])
 def test_arrays_in_every_order_of_axes(
@@ -49,6 +60,7 @@ def test_arrays_in_every_order_of_axes(
     np.savez_compressed(tmp_path / "few.npz", **dict(zip(names, (pixels, few.labels.numpy().astype(np.uint8)), strict=True)))
     images, labels = everything(opened(tmp_path / "few.npz")[0])
     assert torch.equal(images, few.images)
+    assert {batch.stride() for batch, _ in opened(tmp_path / "few.npz")[0].batches()} == {few.images.stride()}
     assert labels.dtype == torch.int64
     assert torch.equal(labels, few.labels)
 
