@@ -31,6 +31,11 @@ class Mixed(nn.Module):
         return torch.autocast(device.type, self.computes_in)
 
 
+def full_precision_on(device: torch.device) -> AbstractContextManager[object]:
+    """No autocast inside the block."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
 def in_full(x: Tensor) -> Tensor:
     """``x`` in float32 where it is in half precision, else as it is."""
     return x.float() if x.dtype in HALF.values() else x

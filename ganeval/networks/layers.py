@@ -108,7 +108,7 @@ class ConditionalBatchNorm(nn.Module):
         gain: Tensor = 1.0 + self.gain(condition)
         bias: Tensor = self.bias(condition)
         normalised: Tensor = self.bn(x)
-        return normalised * gain[:, :, None, None] + bias[:, :, None, None]
+        return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])
 
 
 class PlainBatchNorm(nn.Module):
@@ -148,4 +148,4 @@ class SelfAttention(nn.Module):
         weights = torch.softmax(in_full(queries.transpose(1, 2) @ keys), dim=2)  # N x HW x HW/4
         seen = (values @ weights.transpose(1, 2)).view(len(x), -1, height, width)  # N x C/2 x H x W
         attended: Tensor = self.attn(seen)
-        return x + self.sigma * attended
+        return x + self.sigma.to(x.dtype) * attended  # or a vector in float32 would make float32 of maps in half precision

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, embedding, linear, normalize
+
+from ganeval.precision import full_precision_on
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -60,8 +61,7 @@ class SpectralNorm(nn.Module):
 
         Always in the weight's own precision: half-precision autocast would cost sigma three digits.
         """
-        full_precision = nullcontext() if self.weight.is_meta else torch.autocast(self.weight.device.type, enabled=False)
-        with full_precision:
+        with full_precision_on(self.weight.device):
             if self.training:
                 self.iterate()
             return self.weight / self.u.dot(self.matrix().mv(self.v))
