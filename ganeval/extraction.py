@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import torch
 
-
 from ganeval.cache import cached_bank
 from ganeval.checkpoints import sha256_of
 from ganeval.errors import UserError
@@ -166,5 +165,3 @@ def _memory_errors(device: torch.device) -> Iterator[None]:
             f"the memory of {device} is full while images are generated and extracted: free it, choose another --device, or "
             f"share the work with 'torchrun --nproc_per_node=N -m ganeval score ...'"
         ) from error
-
-

@@ -14,7 +14,7 @@ from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import MetricError, UserError
 from ganeval.extraction import bank_of
-from ganeval.extractors.base import Extractor
+from ganeval.extractors.base import Extractor, Precision
 from ganeval.extractors.registry import find_extractor
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import Metric, Value
@@ -43,14 +43,16 @@ class Banks:
 def score(
     source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None, dataset: str | None = None,
     extractor: str | None = None, num: int | None = None, seed: int = 0, device: str | torch.device = "auto",
-    talk: Talk | None = None,
+    talk: Talk | None = None, precision: Precision = "fp32",
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run or a folder of images.
 
     ``metrics`` are keys (``fid``, ``is``, ``precision`` ...; all by default). ``dataset`` says what a folder of images is held
     against; ``extractor`` replaces the dataset's own (``classifier:PATH``). ``num`` replaces the protocol's number of
-    images: the card then says so and is not ranked. Raises ``UserError`` for what cannot be scored; a metric that
-    fails on the numbers themselves becomes a status.
+    images: the card then says so and is not ranked. ``precision`` is that of the extractor; in ``bf16`` it has another name.
+    Raises ``UserError`` for what cannot be scored; a metric that fails on the numbers themselves becomes a status.
+
+    Inside of :func:`ganeval.team.team` the processes that ``torchrun`` started share the work, and all get the card.
     """
     began = time.monotonic()
     talk = talk or (lambda what, done, total: None)
@@ -58,7 +60,7 @@ def score(
     wanted = _wanted_values(rules, metrics)
     where = find_device(device) if isinstance(device, str) else device
     images, held_against = open_source(Path(source), rules, dataset, num=num, seed=seed, device=where)
-    network = _extractor(rules, held_against, extractor).to(where)
+    network = _extractor(rules, held_against, extractor).to(where).in_precision(precision)
     _require_enough(images, wanted)
     banks = _banks(images, held_against, rules, network, talk)
     if not current_team().leads:

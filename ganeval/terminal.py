@@ -96,7 +96,7 @@ def _blocks(widths: dict[str, int], room: int) -> Iterator[list[str]]:
 
 @contextmanager
 def extraction_progress() -> Iterator[Talk]:
-    """A bar on stderr per set of images and per long computation; nothing where stderr is not a terminal, or another process speaks."""
+    """A bar on stderr per set of images and per long computation; nothing where stderr is no terminal, or another process's."""
     from ganeval.team import leads
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganeval.cli.options import DEVICE
 from ganeval.errors import UserError
+
+if TYPE_CHECKING:
+    from ganeval.extractors.base import Precision
 
 
 @click.command(short_help="Score a checkpoint, a run or a folder of images.")
@@ -17,6 +21,7 @@ from ganeval.errors import UserError
 @click.option("--metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'.  [default: all of the protocol]")
 @click.option("--dataset", metavar="NAME|PATH", help="What a folder of images is held against.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
@@ -24,7 +29,8 @@ from ganeval.errors import UserError
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @DEVICE
 def score(
-    source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, num: int | None, seed: int,
+    source: Path, protocol: str, metrics: str | None, dataset: str | None, extractor: str | None, precision: Precision,
+    num: int | None, seed: int,
     as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE: a checkpoint, a run (its latest checkpoint), or a folder of images root/<class>/*.
@@ -51,7 +57,7 @@ def score(
     with team(), extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, extractor=extractor, num=num, seed=seed, device=device,
-            talk=talk,
+            talk=talk, precision=precision,
         )  # fmt: skip
     if not leads():
         return
