@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: against torch-fidelity's precision and recall, and against prdc; and the memory at 50k.
+"""Precision, recall, density and coverage: against torch-fidelity's two and against prdc; and the memory at 50k.
 
     python benchmarks/precision_recall.py               10k x 10k x 2048, then 50k x 50k x 2048; about 8 minutes on 2 cores
     python benchmarks/precision_recall.py --no-memory   10k alone; about 3 minutes

@@ -35,9 +35,12 @@ from ganeval.protocols import PROTOCOLS
 SIZE = 32
 CLASSES = ("a", "b")
 THEIR_NAMES = {
-    "frechet_inception_distance": "fid", "inception_score_mean": "is", "kernel_inception_distance_mean": "kid", "precision": "precision",
+    "frechet_inception_distance": "fid",
+    "inception_score_mean": "is",
+    "kernel_inception_distance_mean": "kid",
+    "precision": "precision",
     "recall": "recall",
-}  # fmt: skip
+}
 
 
 def pictures(count: int, seed: int, contrast: float) -> np.ndarray:
@@ -136,8 +139,8 @@ def main() -> None:
         same_images = "known" not in name
         rows.append(
             {
-                "variant": name, "images": f"{count} + {count}", "pixels": SIZE, "protocol": options.protocol, "seconds": figure(taken),
-                "times_torch_fidelity": figure(slow / taken),
+                "variant": name, "images": f"{count} + {count}", "pixels": SIZE, "protocol": options.protocol,
+                "seconds": figure(taken), "times_torch_fidelity": figure(slow / taken),
                 "fid_relative_difference": f"{abs(values['fid'] / reference['fid'] - 1):.1e}" if same_images else "",
                 **{key: f"{value:.10g}" for key, value in values.items()}, **machine("torch-fidelity"),
             }
