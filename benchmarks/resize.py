@@ -1,7 +1,7 @@
 """Resizing to 299 pixels: two matrix products against Pillow's loop (clean-fid) and torch-fidelity's gather.
 
-    python benchmarks/resize.py                    print the table
-    python benchmarks/resize.py --out resize.csv   and write it
+    python benchmarks/resize.py            32, 64, 128 and 256 pixels; about half a minute
+    python benchmarks/resize.py --quick    a smoke test of seconds
 
 One thread; process CPU time, which other programs on the machine disturb least; variants in turn, best of --repeats. The largest
 difference from the peer, in grey levels, stands beside every ratio.
@@ -10,22 +10,18 @@ difference from the peer, in grey levels, stands beside every ratio.
 from __future__ import annotations
 
 import argparse
-import csv
-import platform
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from cleanfid.resize import build_resizer
+from side_by_side import figure, machine, report
 from torch import Tensor
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from ganeval.extractors.resize import CLEAN, TF1_BILINEAR, Resizer
 
 SIZE = 299
-HEADER = ("filter", "peer", "from", "to", "images", "peer_ms", "ganeval_ms", "ratio", "grey_levels", "torch", "machine")
 
 Resize = Callable[[Tensor], Tensor]
 
@@ -41,8 +37,8 @@ def by_torch_fidelity(images: Tensor) -> Tensor:
 
 
 PAIRS: tuple[tuple[Resizer, str, Resize], ...] = (
-    (CLEAN, "clean-fid 0.1.35", by_clean_fid),
-    (TF1_BILINEAR, "torch-fidelity 0.4.0", by_torch_fidelity),
+    (CLEAN, "clean-fid", by_clean_fid),
+    (TF1_BILINEAR, "torch-fidelity", by_torch_fidelity),
 )
 
 
@@ -57,9 +53,9 @@ def best_of(repeats: int, *resizes: Resize, images: Tensor) -> list[float]:
     return best
 
 
-def rows(count: int, repeats: int) -> list[tuple[object, ...]]:
-    made = []
-    for width in (32, 64, 128, 256):
+def rows(count: int, repeats: int, widths: tuple[int, ...]) -> list[dict[str, object]]:
+    made: list[dict[str, object]] = []
+    for width in widths:
         images = torch.randint(
             0, 256, (count, 3, width, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(width)
         )
@@ -70,23 +66,25 @@ def rows(count: int, repeats: int) -> list[tuple[object, ...]]:
 
             difference = float((ours(images) - theirs(images)).abs().max())
             slow, fast = best_of(repeats, theirs, ours, images=images)
-            numbers = (f"{1e3 * slow:.1f}", f"{1e3 * fast:.1f}", f"{slow / fast:.1f}", f"{difference:.1e}")
-            made.append((resizer.name, peer, width, SIZE, count, *numbers, torch.__version__, platform.machine()))
+            made.append(
+                {
+                    "filter": resizer.name, "peer": peer, "from": width, "to": SIZE, "images": count, "repeats": repeats,
+                    "peer_ms": figure(1e3 * slow), "ganeval_ms": figure(1e3 * fast), "ratio": figure(slow / fast),
+                    "grey_levels": f"{difference:.1e}", **machine("pillow", "clean-fid", "torch-fidelity"),
+                }
+            )  # fmt: skip
     return made
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    table = [HEADER, *rows(options.images, options.repeats)]
-    csv.writer(sys.stdout).writerows(table)
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+    quick = options.quick
+    report("resize", rows(options.images, 1 if quick else options.repeats, (32,) if quick else (32, 64, 128, 256)), quick)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import UserError
-from ganeval.extractors.base import Extractor
+from ganeval.extractors.base import Extractor, Precision
 from ganeval.extractors.registry import find_extractor
 from ganeval.importers.studiogan import Hints
 from ganeval.measuring import Measurement, wanted_values
@@ -38,7 +38,7 @@ def score(
     reference: str | Path | None = None, extractor: str | None = None, num: int | None = None,
     statistics: batch_statistics.Statistics | None = None, truncation: float | None = None, seed: int = 0,
     device: str | torch.device = "auto", hints: Hints | None = None, keep: Keep | None = None, per_class: bool = False,
-    talk: Talk | None = None, checkpoint: Which = "latest", keep_features: bool = True,
+    talk: Talk | None = None, precision: Precision = "fp32", checkpoint: Which = "latest", keep_features: bool = True,
 ) -> ScoreCard:  # fmt: skip
     """Score a checkpoint, a run, given images (folder, .zip, .npz), saved features, or statistics (.npz with mu and sigma).
 
@@ -51,6 +51,9 @@ def score(
     images and features. ``per_class`` adds the table of the classes. ``checkpoint`` says which one of a run. Without
     ``keep_features`` those of the source are not left in the cache (a run that is scored often would fill it).
 
+    ``precision`` is that of the extractor; in ``bf16`` it has another name. Inside of :func:`ganeval.team.team` the processes
+    that ``torchrun`` started share the work, and all get the card.
+
     Raises ``UserError`` for what cannot be scored; a metric that fails on the numbers themselves becomes a status.
     """
     began, team = time.monotonic(), current_team()
@@ -61,16 +64,9 @@ def score(
     given = read_statistics(Path(reference)) if reference is not None else None
     sampled = _with_sampling(rules, statistics, truncation)
     opened, held_against = open_source(
-        Path(source),
-        sampled,
-        dataset,
-        num=num,
-        seed=seed,
-        device=where,
-        hints=hints,
-        reference=given is not None,
+        Path(source), sampled, dataset, num=num, seed=seed, device=where, hints=hints, reference=given is not None,
         which=checkpoint,
-    )
+    )  # fmt: skip
     if sampled != rules and opened.seed is None:
         raise UserError(f"{source} is given, not generated: --truncation and --statistics are for generators")
     wanted, left_out = computable(wanted, opened, given, named=metrics is not None)
@@ -78,7 +74,7 @@ def score(
     images = keep.of(opened)
     against = held_against or given
     here = rules.resolved(held_against) if held_against else rules
-    network = choose_extractor(rules, against, extractor).to(where)
+    network = choose_extractor(rules, against, extractor).to(where).in_precision(precision)
     _require_enough(images.count, images.remedy, wanted)
     banks = banks_of(images, given or against, here, network, talk, wanted, keep_features)
     if not team.leads:

@@ -103,12 +103,13 @@ class Team:
         return [each for each, _ in said]
 
 
-_current: ContextVar[Team] = ContextVar("team", default=Team(0, 1, None))
+ALONE = Team(0, 1, None)
+_current: ContextVar[Team | None] = ContextVar("team", default=None)
 
 
 def current_team() -> Team:
     """The team of the surrounding :func:`team`; outside of one, this process alone."""
-    return _current.get()
+    return _current.get() or ALONE
 
 
 @contextmanager
@@ -128,7 +129,8 @@ def team() -> Iterator[Team]:
     own = not dist.is_initialized()
     if own:
         dist.init_process_group("gloo", timeout=PATIENCE)
-    together = Team(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=PATIENCE))
+    group: Any = dist.new_group(backend="gloo", timeout=PATIENCE)  # a group of the user's may have another backend
+    together = Team(dist.get_rank(), dist.get_world_size(), group)
     token = _current.set(together)
     try:
         yield together

@@ -132,7 +132,7 @@ def test_home_is_the_users_cache_unless_said_otherwise(monkeypatch: pytest.Monke
     assert home() == Path.home() / ".cache" / "ganeval"
 
 
-FOUR_PROCESSES = """
+EIGHT_PROCESSES = """
 import json, multiprocessing, sys, time, uuid
 from pathlib import Path
 import numpy as np
@@ -141,7 +141,7 @@ from ganeval.features import FeatureBank
 
 folder, key = Path(sys.argv[1]), json.loads(sys.argv[2])
 fork = multiprocessing.get_context("fork")
-ready = fork.Barrier(4)
+ready = fork.Barrier(8)
 
 def compute():
     (folder / f"computed-{uuid.uuid4()}").write_text("")
@@ -152,7 +152,7 @@ def work():
     ready.wait()
     (folder / f"answer-{uuid.uuid4()}").write_bytes(cached_bank(key, compute).features.tobytes())
 
-processes = [fork.Process(target=work) for _ in range(4)]
+processes = [fork.Process(target=work) for _ in range(8)]
 for process in processes:
     process.start()
 for process in processes:
@@ -162,9 +162,9 @@ sys.exit(sum(process.exitcode != 0 for process in processes))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, to import torch once")
-def test_four_processes_on_one_cold_key_compute_it_once(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", FOUR_PROCESSES, str(tmp_path), json.dumps(KEY)], check=True)
+def test_eight_processes_on_one_cold_key_compute_it_once(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", EIGHT_PROCESSES, str(tmp_path), json.dumps(KEY)], check=True)
     assert len(list(tmp_path.glob("computed-*"))) == 1
     answers = [path.read_bytes() for path in tmp_path.glob("answer-*")]
-    assert len(answers) == 4
+    assert len(answers) == 8
     assert len(set(answers)) == 1

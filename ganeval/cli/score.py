@@ -12,6 +12,7 @@ from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_D
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
+    from ganeval.extractors.base import Precision
     from ganeval.scorecard import ScoreCard
 
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="Statistics (.npz) in place of its images.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 @DEVICE
 def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, reference: Path | None, extractor: str | None,
-    weights: Path | None, num: int | None, statistics: str | None, truncation: float | None, seed: int,
+    weights: Path | None, precision: Precision, num: int | None, statistics: str | None, truncation: float | None, seed: int,
     label_count: int | None, z_dim: int | None, save_images: Path | None, save_features: Path | None,
     checkpoint: Literal["latest", "best"], as_json: bool, out: Path | None, leaderboard: Path | None, per_class: Path | None,
     device: str,
@@ -91,8 +93,8 @@ def score(
     with team(), extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, reference=reference,
-            extractor=_with_weights(protocol, extractor, weights), num=num, seed=seed, device=device, talk=talk,
-            keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim),
+            extractor=_with_weights(protocol, extractor, weights), precision=precision, num=num, seed=seed, device=device,
+            keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim), talk=talk,
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None, checkpoint=checkpoint,
         )  # fmt: skip

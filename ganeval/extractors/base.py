@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+
+from ganeval.errors import UserError
+
+Precision = Literal["fp32", "bf16"]
 
 
 class Extracted(NamedTuple):
@@ -20,7 +24,8 @@ class Extractor(ABC):
     """A frozen network with its own idea of resize and scaling, known by the SHA-256 of its weights.
 
     ``name`` appears in every metric's heading; ``classes`` are the class names behind the logits, in order, or ``None``;
-    ``device`` is where it computes; ``record`` holds what is known about the network (test accuracy, training set ...) as plain JSON.
+    ``device`` is where it computes; ``record`` holds what is known about the network (test accuracy, training set ...) as plain
+    JSON.
     """
 
     name: str
@@ -39,6 +44,15 @@ class Extractor(ABC):
     @abstractmethod
     def to(self, device: torch.device) -> Extractor:
         """The same extractor with its weights on ``device``."""
+
+    def in_precision(self, precision: Precision) -> Extractor:
+        """The same extractor, faster and less exact in ``bf16``; raises ``UserError`` where it computes in ``fp32`` alone.
+
+        What computes otherwise has another name and another fingerprint: its features are not the same.
+        """
+        if precision == "fp32":
+            return self
+        raise UserError(f"extractor '{self.name}' computes in fp32 alone: leave out --precision {precision}")
 
     @property
     def fingerprint(self) -> str:

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganeval.extractors.network import TF1, UNIT, Input, Known, NetworkExtractor, Scaling, fold_batch_norm, imported
 from ganeval.extractors.published import PublishedExtractor
+from ganeval.extractors.rectified import rectify
 from ganeval.extractors.registry import EXTRACTORS
 from ganeval.extractors.resize import CLEAN, HALF_PIXEL_BILINEAR, PIL_BILINEAR, TF1_BILINEAR, Resizer
 from ganeval.extractors.weights import PublishedFile, Weights, load_into
@@ -37,12 +40,24 @@ class FIDInception(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.trunk(x)
-        return features, F.linear(features, self.fc.weight, self.fc.bias if self.bias else None)
+        with torch.autocast(x.device.type, enabled=False):
+            return features, F.linear(features, self.fc.weight, self.fc.bias if self.bias else None)
+
+
+class InFull(nn.Module):
+    """To float32: features are averages in full precision, whatever the convolutions computed in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.float()
+
+
+def _blocks() -> ModuleType:
+    return imported("torch_fidelity.feature_extractor_inceptionv3", "install torch-fidelity and the torchvision of your torch")
 
 
 def _trunk() -> nn.Sequential:
     """Everything before the last layer. Names are those of the published file."""
-    tf = imported("torch_fidelity.feature_extractor_inceptionv3", "install torch-fidelity and the torchvision of your torch")
+    tf = _blocks()
     return nn.Sequential(
         OrderedDict(
             Conv2d_1a_3x3=tf.BasicConv2d(3, 32, kernel_size=3, stride=2),  # 149 x 149
@@ -63,6 +78,7 @@ def _trunk() -> nn.Sequential:
             Mixed_7a=tf.InceptionD(768),  # 8 x 8
             Mixed_7b=tf.InceptionE_1(1280),
             Mixed_7c=tf.InceptionE_2(2048),
+            InFull=InFull(),
             AvgPool=nn.AdaptiveAvgPool2d(1),
             Flatten=nn.Flatten(),
         )
@@ -101,7 +117,8 @@ def build_inception(variant: Variant, name: str, weights: Weights) -> NetworkExt
     load_into(net, tensors, weights)
     head = f"{CLASSES}, {'with' if variant.bias else 'without'} the bias of the last layer"
     known = Known(name, weights.sha256, FEATURES, head)
-    return NetworkExtractor(fold_batch_norm(net), Input(SIZE, variant.resizer, variant.scaling), known)
+    fast = rectify(fold_batch_norm(net), _blocks().BasicConv2d)
+    return NetworkExtractor(fast, Input(SIZE, variant.resizer, variant.scaling), known)
 
 
 for _variant in VARIANTS:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganeval.errors import UserError
-from ganeval.extractors.base import Extracted, Extractor
+from ganeval.extractors.base import Extracted, Extractor, Precision
 from ganeval.extractors.classifier import with_channels
 from ganeval.extractors.resize import Resizer
 
@@ -72,8 +72,9 @@ class Known:
 class NetworkExtractor(Extractor):
     """``network`` maps float32 (N, 3, S, S) to features (N, D) and logits (N, K) or ``None``.
 
-    It runs in evaluation mode, float32, without TF32, channels last, on full blocks of images (``cpu_block`` on a CPU), so that
-    an image's features do not depend on what comes with it. Grey images are repeated over three channels.
+    It runs in evaluation mode, float32 (but for :meth:`in_precision`), without TF32, channels last, on full blocks of images
+    (``cpu_block`` on a CPU), so that an image's features do not depend on what comes with it. Grey images are repeated over
+    three channels.
     """
 
     def __init__(self, network: nn.Module, input: Input, known: Known, *, cpu_block: int = 8) -> None:
@@ -83,11 +84,11 @@ class NetworkExtractor(Extractor):
         self.weights_sha256, self.record = known.weights_sha256, {"logits": known.head, **known.record}
         self.resize = f"{input.resizer.name} to {input.size}x{input.size}, float32"
         self.value_range = input.scaling.words
-        self.device = torch.device("cpu")
+        self.device, self._half = torch.device("cpu"), False
 
     @property
     def fingerprint(self) -> str:
-        return f"{super().fingerprint}:{self._known.head}"
+        return f"{super().fingerprint}:{self._known.head}{':bf16' if self._half else ''}"
 
     def __call__(self, images: Tensor) -> Extracted:
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
@@ -97,6 +98,14 @@ class NetworkExtractor(Extractor):
         parts = [self._extract(images[start : start + block], block) for start in range(0, len(images), block)]
         logits = [y for _, y in parts if y is not None]
         return Extracted(torch.cat([f for f, _ in parts]), torch.cat(logits) if logits else None)
+
+    def in_precision(self, precision: Precision) -> NetworkExtractor:
+        """In ``bf16`` matrices and convolutions are bfloat16, sums and features float32, under another name: ``NAME@bf16``."""
+        if precision == "fp32":
+            return self
+        made = copy.copy(self)
+        made._half, made.name, made.record = True, f"{self.name}@{precision}", {**self.record, "precision": precision}
+        return made
 
     def to(self, device: torch.device) -> NetworkExtractor:
         if device == self.device:
@@ -109,8 +118,8 @@ class NetworkExtractor(Extractor):
     def _extract(self, images: Tensor, block: int) -> tuple[Tensor, Tensor | None]:
         """Features and logits, on the CPU, of at most ``block`` images; black images fill the block up."""
         images = with_channels(images.to(self.device), 3)
-        full = F.pad(images, (0, 0, 0, 0, 0, 0, 0, block - len(images)))
-        with torch.no_grad(), _exact(self.device):
+        full = images if len(images) == block else F.pad(images, (0, 0, 0, 0, 0, 0, 0, block - len(images)))
+        with torch.no_grad(), _computing(self.device, self._half):
             x = self._input.scaling(self._input.resizer(full, self._input.size))
             features, logits = self._network(x.contiguous(memory_format=torch.channels_last))
         count = len(images)
@@ -118,14 +127,14 @@ class NetworkExtractor(Extractor):
 
 
 @contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """float32 throughout: no autocast, no TF32; settings of the caller come back afterwards."""
+def _computing(device: torch.device, half: bool) -> Iterator[None]:
+    """float32 throughout, or ``half``: bfloat16 where it is safe. No TF32; settings of the caller come back afterwards."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-            torch.autocast(device.type, enabled=False),
+            torch.autocast(device.type, torch.bfloat16, enabled=half),
         ):
             yield
     finally:

@@ -56,7 +56,8 @@ class Cloud:
 
     def slack(self, rows: slice) -> Float64:
         """(n,) a point's part of the bound on a squared distance."""
-        return self.kappa * self.norms[rows] + (self.points.shape[1] + 4) * TINY / self.scale**2
+        made: Float64 = self.kappa * self.norms[rows] + (self.points.shape[1] + 4) * TINY / self.scale**2
+        return made
 
 
 def clouds(*sets: Array, block: int = 1024) -> list[Cloud]:

@@ -74,7 +74,8 @@ class _Candidates:
         least = lower.topk(self.count, dim=1, largest=False).values[:, -1].numpy() / self.cloud.scale**2
         own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
         slack = self.cloud.slack(own) + self.cloud.slack(other).max()
-        return np.nextafter(least + 2.0001 * slack, np.inf)
+        bound: Float64 = np.nextafter(least + 2.0001 * slack, np.inf)
+        return bound
 
     def _add_exactly(self, pairs: Tile, of_rows: bool) -> None:
         """Where bounds cannot tell the points of a tile apart, its float64 distances do; the ``count`` least of them suffice."""

@@ -72,14 +72,14 @@ def _values(met: Encounters, group: Int64, k: int, without: int | None) -> PRDC:
     kept = group != without if without is not None else np.ones(len(group), dtype=bool)
     groups: NDArray[np.bool_] = np.arange(met.occupied.shape[1]) != (-1 if without is None else without)
     memberships = met.memberships[kept]
-    near = met.near[:, groups].any(axis=1)
+    near, count = met.near[:, groups].any(axis=1), len(met.near)
     if without is not None:
-        near |= met.near_without[:, without]
+        near = near | met.near_without[:, without]
     return PRDC(
         precision=int((memberships > 0).sum()) / len(memberships),
-        recall=int(near.sum()) / len(near),
+        recall=int(near.sum()) / count,
         density=int(memberships.sum()) / (k * len(memberships)),
-        coverage=int(met.occupied[:, groups].any(axis=1).sum()) / len(near),
+        coverage=int(met.occupied[:, groups].any(axis=1).sum()) / count,
     )
 
 
