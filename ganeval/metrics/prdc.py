@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Float64
-from ganeval.metrics.base import METRICS, Metric, Need, Value
+from ganeval.features import FeatureBank, Float64, Int64
+from ganeval.metrics.base import METRICS, Metric, Need, Replicates, Value
 from ganeval.metrics.checks import Array, check_pair, given
 
 # Whether a sample exactly on the rim of a ball lies inside: "less" as in prdc and StudioGAN, "less_equal" as in torch-fidelity.
@@ -139,6 +139,17 @@ class PrecisionRecallDensityCoverage(Metric):
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """The four values. Raises :class:`MetricError` where either set has no more than ``k`` samples."""
         return prdc(given(reference).features, fake.features, self.k, self.comparison)._asdict()
+
+    def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
+        """One more pass over the distances for all groups together."""
+        from ganeval.metrics.prdc_without import prdc_without
+
+        values, real = self.compute(fake, reference), given(reference).features
+        try:
+            without = prdc_without(real, fake.features, group, self.k, self.comparison)
+        except MetricError:
+            return Replicates(values)
+        return Replicates(values, tuple(found._asdict() for found in without))
 
 
 METRICS.add(PrecisionRecallDensityCoverage.name, PrecisionRecallDensityCoverage())
