@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Moments, moments_of
-from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Value
+from ganeval.features import FeatureBank, Int64, Moments, moments_of
+from ganeval.metrics.base import FRECHET, METRICS, Metric, Need, Replicates, Value
 from ganeval.metrics.checks import Array, check_pair, given
 
 # A distance, or an eigenvalue of a covariance, this little below zero is rounding of (float32) statistics, relative to its scale.
@@ -136,6 +136,16 @@ class Frechet(Metric):
         if max(len(fake), len(real)) <= fake.features.shape[1]:
             return {"fid": frechet_distance_of_samples(fake.features, real.features)}
         return {"fid": frechet_distance(fake.moments, real.moments)}
+
+    def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
+        """One more pass over the features for all groups together."""
+        from ganeval.metrics.frechet_without import distances_without
+
+        values = self.compute(fake, reference)
+        try:
+            return Replicates(values, tuple({"fid": d} for d in distances_without(fake, given(reference), group)))
+        except MetricError:
+            return Replicates(values)
 
 
 METRICS.add(Frechet.name, Frechet())
