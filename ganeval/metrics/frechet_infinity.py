@@ -13,6 +13,7 @@ from ganeval.features import FeatureBank, Int64, Moments
 from ganeval.metrics.base import METRICS, Metric, Need, Replicates, Value
 from ganeval.metrics.checks import Array, check_pair, given
 from ganeval.metrics.extrapolation import Extrapolated, extrapolate, fewest
+from ganeval.metrics.frechet import Frechet
 from ganeval.metrics.low_rank import distance_to_moments
 from ganeval.metrics.order import own_order
 
@@ -48,10 +49,8 @@ class FrechetInfinity(Metric):
 
     def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
         """The jackknife is the plain distance's: other samples move every point of the line, and so its limit, alike."""
-        fit, moments = self._fit(fake, reference), given(reference).moments
-        without = tuple(
-            {"fid_inf": distance_to_moments(fake.features[group != g], moments)} for g in range(int(group.max()) + 1)
-        )  # fmt: skip
+        fit = self._fit(fake, reference)
+        without = tuple({"fid_inf": plain["fid"]} for plain in Frechet().without_groups(fake, reference, group))
         return Replicates({"fid_inf": fit.limit}, without, {"fid_inf": fit.fit_error})
 
     def _fit(self, fake: FeatureBank, reference: FeatureBank | None) -> Extrapolated:

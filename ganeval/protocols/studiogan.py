@@ -12,6 +12,8 @@ from dataclasses import replace
 from ganeval.batch_statistics import Batch, Standing
 from ganeval.metrics.frechet import Frechet
 from ganeval.metrics.inception_score import InceptionScore
+from ganeval.metrics.intra_frechet import IntraFrechet
+from ganeval.metrics.prd_curve import PRDCurve
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.protocols.base import HELD_OUT, PROTOCOLS, Protocol
 
@@ -24,8 +26,7 @@ V3 = Protocol(
     labels="uniform",
     weights="ema",
     extractor="inception-studiogan-legacy",
-    # The tables' F_1/8 and F_8 belong here.
-    metrics=(Frechet(), InceptionScore(splits=1)),
+    metrics=(Frechet(), InceptionScore(splits=1), PRDCurve()),
     statistics=Batch(64),
 )
 
@@ -38,8 +39,7 @@ V4 = Protocol(
     labels="uniform",
     weights="ema",
     extractor="inception-studiogan-friendly",
-    # The table's intra-class FID belongs here.
-    metrics=(Frechet(), InceptionScore(splits=1), PrecisionRecallDensityCoverage(k=5, comparison="less")),
+    metrics=(Frechet(), InceptionScore(splits=1), PrecisionRecallDensityCoverage(k=5, comparison="less"), IntraFrechet()),
     statistics=Standing(max_batch=64, passes=64),
 )
 
@@ -54,7 +54,7 @@ V4_IMAGENET = replace(
     V4,
     name="studiogan-v0.4-imagenet",
     description="StudioGAN's table of version 0.4, ImageNet and its subsets: 50,000 images, standing statistics 256 x 256",
-    metrics=(*V4.metrics[:2], PrecisionRecallDensityCoverage(k=5, comparison="less", reals=50_000)),
+    metrics=(*V4.metrics[:2], PrecisionRecallDensityCoverage(k=5, comparison="less", reals=50_000), IntraFrechet()),
     statistics=Standing(max_batch=256, passes=256),
 )
 

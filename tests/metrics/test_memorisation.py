@@ -48,12 +48,13 @@ def test_authenticity_of_new_draws_is_that_of_mutual_neighbours(dimensions: int,
 
 def test_by_hand() -> None:
     training = np.array([[0.0], [1.0], [3.0], [10.0]])  # nearest others at 1, 1, 2, 7
-    fake = np.array([[0.25], [4.5], [6.0], [5.5], [20.0]])  # nearest at 0 (.25), 3 (1.5), 3 (3), 3 (2.5), 10 (10)
+    # Nearest at 0 (.25), 3 (1.5), 3 (3), 3 (2.5), 10 (10) and 0 (1). The last is a tie on both counts: not authentic, memorised.
+    fake = np.array([[0.25], [4.5], [6.0], [5.5], [20.0], [-1.0]])
     found = copying(fake, training, quantile=0.0)
     assert found.threshold == 1.0
-    assert found.authenticity == 3 / 5
-    assert found.memorised == 1 / 5
-    assert copying(fake, training, quantile=1.0).memorised == 4 / 5
+    assert found.authenticity == 3 / 6
+    assert found.memorised == 2 / 6
+    assert copying(fake, training, quantile=1.0).memorised == 5 / 6
 
 
 def test_duplicates_among_the_training_images_leave_exact_copies() -> None:
