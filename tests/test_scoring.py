@@ -245,6 +245,7 @@ def test_progress_counts_to_the_end_once_per_set_of_images(
     heard: dict[str, list[tuple[int, int]]] = {}
     score(tiny_run, num=100, metrics=["fid"], talk=lambda what, done, total: heard.setdefault(what, []).append((done, total)))
     assert {what: calls[-1] for what, calls in heard.items()} == {
-        "images to score": (100, 100), "real images (train)": (1297, 1297), "real images (test)": (500, 500)
+        "images to score": (100, 100), "real images (train)": (1297, 1297), "real images (test)": (500, 500),
+        "Fréchet distance without each group": (10, 10),
     }  # fmt: skip
     assert all(done < total for calls in heard.values() for done, total in calls[:-1])
