@@ -93,7 +93,10 @@ def test_a_pth_file_is_sampled_imported_and_scored_from_the_command_line(
 @needs_oracle
 def test_what_it_is_held_against_must_be_said_and_must_fit(ganeval: Callable[..., Result]) -> None:
     weights = file("cifar10-reacgan", "G_ema")
-    for words, said in (((), "give --dataset NAME"), (("--dataset", "digits"), "3 channels, those of 'digits' 1")):
+    for words, said in (
+        (("--metrics", "fid"), "give --dataset NAME"),
+        (("--dataset", "digits"), "3 channels, those of 'digits' 1"),
+    ):
         done = ganeval("score", weights, *words, "--device", "cpu")
         assert (done.exit_code, done.stdout) == (2, "")
         assert said in done.stderr
