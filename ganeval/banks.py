@@ -18,6 +18,7 @@ from ganeval.progress import Talk
 from ganeval.protocols import Protocol
 from ganeval.sources import FeatureSource, Images, ImageSource
 from ganeval.statistics import Statistics
+from ganeval.team import current_team
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _real_bank(
     """
     source = Images(images, {})
     key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
-    kept = kept_moments(key) if wanted and all(metric.moments_suffice for metric in wanted) else None
+    alone = current_team().size == 1  # several processes must all take the same way
+    kept = kept_moments(key) if alone and wanted and all(metric.moments_suffice for metric in wanted) else None
     if kept and kept.count and kept.count > extractor.feature_dim:
         return MomentBank(kept)
     bank = bank_of(source, extractor, talk, f"real images ({split})")

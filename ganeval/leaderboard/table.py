@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IDENTITY = (
-    "source_sha256", "recipe_sha256", "protocol_sha256", "reference_sha256", "extractor_sha256", "fakes", "seed", "deviations",
+    "source_sha256", "recipe_sha256", "protocol_sha256", "reference_sha256", "extractor", "extractor_sha256", "fakes", "seed",
+    "deviations",
 )  # fmt: skip
 """Two cards that agree in these are one row."""
 
