@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from ganeval.data.base import Dataset, ImageSet
 from ganeval.extraction import bank_of, extract
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_of
-from ganeval.metrics.base import Metric
 from ganeval.progress import Talk
 from ganeval.protocols import Protocol
 from ganeval.sources import FeatureSource, Images, ImageSource
@@ -46,12 +44,12 @@ class Banks:
 
 def banks_of(
     source: ImageSource | FeatureSource, against: Dataset | Statistics | None, protocol: Protocol, extractor: Extractor,
-    talk: Talk, wanted: Collection[Metric], keep: bool = True,
+    talk: Talk, *, only_moments: bool = False, keep: bool = True,
 ) -> Banks:  # fmt: skip
     """The banks of ``source``, and of what it is held ``against``: a dataset, a file of statistics, or nothing.
 
-    ``protocol`` is the one that means this dataset; ``keep``: whether the source's features are left in the cache. Raises
-    ``UserError`` where statistics are of something else.
+    ``protocol`` is the one that means this dataset; ``only_moments``: whether nothing else of real images is read; ``keep``:
+    whether the source's features are left in the cache. Raises ``UserError`` where statistics are of something else.
     """
 
     def fake() -> FeatureBank:
@@ -67,20 +65,20 @@ def banks_of(
         against.require(extractor, protocol, source.resolution)
         return Banks(fake(), MomentBank(against.moments), None, against.sha256)
     given = fake() if isinstance(source, FeatureSource) else None  # what is wrong with it is said before the reference is read
-    reference, sha256 = reference_bank(against, protocol, source.resolution, extractor, talk, wanted)
+    reference, sha256 = reference_bank(against, protocol, source.resolution, extractor, talk, only_moments=only_moments)
     floor = None
     if against.held_out not in (None, protocol.reference_split):
-        floor = _real_bank(against.load(against.held_out, source.resolution), against.held_out, extractor, talk, wanted)
+        floor = _real_bank(against.load(against.held_out, source.resolution), against.held_out, extractor, talk, only_moments)
     return Banks(given if given is not None else fake(), reference, floor, sha256)
 
 
 def reference_bank(
-    dataset: Dataset, protocol: Protocol, resolution: int | None, extractor: Extractor, talk: Talk,
-    wanted: Collection[Metric] = (),
+    dataset: Dataset, protocol: Protocol, resolution: int | None, extractor: Extractor, talk: Talk, *,
+    only_moments: bool = False,
 ) -> tuple[FeatureBank, str]:  # fmt: skip
     """The bank of the reference images of ``protocol``, which is the one that means ``dataset``, and the hash of these."""
     images = _some(dataset.load(protocol.reference_split, resolution), protocol.reference_count, protocol.reference_seed)
-    return _real_bank(images, protocol.reference_split, extractor, talk, wanted), images.fingerprint
+    return _real_bank(images, protocol.reference_split, extractor, talk, only_moments), images.fingerprint
 
 
 def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
@@ -92,17 +90,17 @@ def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
 
 
 def _real_bank(
-    images: ImageSet, split: str, extractor: Extractor, talk: Talk, wanted: Collection[Metric]
+    images: ImageSet, split: str, extractor: Extractor, talk: Talk, only_moments: bool
 ) -> FeatureBank:  # fmt: skip
     """The bank of real images; moments are kept beside it, so that they are computed once.
 
-    Where moments suffice for all the ``wanted`` metrics and are known, features are not even read; sets of no more images than
+    Where ``only_moments`` are asked for and they are known, features are not even read; sets of no more images than
     dimensions have no use for moments.
     """
     source = Images(images, {})
     key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
     alone = current_team().size == 1  # several processes must all take the same way
-    kept = kept_moments(key) if alone and wanted and all(metric.moments_suffice for metric in wanted) else None
+    kept = kept_moments(key) if alone and only_moments else None
     if kept and kept.count and kept.count > extractor.feature_dim:
         return MomentBank(kept)
     bank = bank_of(source, extractor, talk, f"real images ({split})")

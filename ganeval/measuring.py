@@ -39,11 +39,12 @@ def wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric
 
 @dataclass(frozen=True)
 class Measurement:
-    """Banks, and what their numbers mean: whose features they are, and the names of the labels' classes."""
+    """Banks, and what their numbers mean: whose features they are, the names of the labels' classes, and whose these are."""
 
     banks: Banks
     extractor: Extractor
     classes: tuple[str, ...]
+    whose: str
     protocol: Protocol
 
     @property
@@ -75,7 +76,7 @@ class Measurement:
         status, found = OK, {}
         try:
             if {"logits", "labels"} <= metric.needs and not self.same_classes:
-                raise MetricError(f"the classes of {self.extractor.name} are not those of the images")
+                raise MetricError(f"the classes of {self.extractor.name} are not those of {self.whose}")
             found = measure(metric, self.banks.fake, self.banks.reference, self.protocol.jackknife_groups)
         except MetricError as error:
             status = f"failed: {error}"

@@ -76,12 +76,14 @@ def score(
     here = rules.resolved(held_against) if held_against else rules
     network = choose_extractor(rules, against, extractor).to(where).in_precision(precision)
     _require_enough(images.count, images.remedy, wanted)
-    banks = banks_of(images, given or against, here, network, talk, wanted, keep_features)
+    only_moments = not per_class and all(metric.moments_suffice for metric in wanted)
+    banks = banks_of(images, given or against, here, network, talk, only_moments=only_moments, keep=keep_features)
     if not team.leads:
         return team.from_leader(None)
     keep.finish(images, banks.fake, network, rules)
     wanted, idle = meaningful(wanted, banks.fake, network, named=metrics is not None)
-    measurement = Measurement(banks, network, held_against.classes if held_against else images.classes, rules)
+    classes, whose = (held_against.classes, held_against.name) if held_against else (images.classes, "the images")
+    measurement = Measurement(banks, network, classes, whose, rules)
     with heard_by(talk):
         scores = measurement.scores(wanted)
     card = ScoreCard(
@@ -124,7 +126,7 @@ def _deviations(
     said = sampled.differences(rules)
     if given:
         said += given.deviations()
-    elif banks.reference and rules.reference_count is not None and banks.reference.count != rules.reference_count:
+    elif banks.reference is not None and rules.reference_count is not None and banks.reference.count != rules.reference_count:
         said.append(f"{banks.reference.count:,} reference images instead of {rules.reference_count:,}")
     if rules.extractor is not None and extractor.name != rules.extractor:
         said.append(f"extractor {extractor.name} instead of {rules.extractor}")

@@ -109,7 +109,7 @@ def test_a_card_with_something_wrong_in_it_is_refused_in_one_line(change: dict[s
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", sorted(set(PLAIN) - {"kind", "format", "per_class"}))
+@pytest.mark.parametrize("field", sorted(set(PLAIN) - {"kind", "format", "per_class", "left_out"}))
 def test_a_card_with_something_missing_is_refused(field: str) -> None:
     with pytest.raises(UserError, match="not a valid scorecard: "):
         ScoreCard.from_json({name: value for name, value in PLAIN.items() if name != field})

@@ -26,7 +26,7 @@ from ganeval.training import loop
 from ganeval.training.loop import Habits, train
 from ganeval.training.non_finite import Guard, Policy, Skip, Stop, Zero, parse_policy
 from ganeval.training.state import TrainState
-from ganeval.training.step import generator_update
+from ganeval.training.step import Replicas, generator_update
 
 QUIET = Habits(log_every=1, snapshot_every=1000, checkpoint_every=1000)
 
@@ -49,13 +49,13 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, network: str, steps: set[int], val
     """The images that ``network``'s update sees have ``value`` in them at ``steps``: everything behind them is spoiled."""
     original = getattr(loop, f"{network}_update")
 
-    def update(state: TrainState, recipe: Recipe, batches: Any, rng: torch.Generator) -> Any:
+    def update(state: TrainState, recipe: Recipe, batches: Any, rng: torch.Generator, replicas: Replicas) -> Any:
         def spoil(module: nn.Module, inputs: Any, output: Any) -> Any:
             return output * value if state.step in steps else output
 
         handle = state.generator.register_forward_hook(spoil)
         try:
-            return original(state, recipe, batches, rng)
+            return original(state, recipe, batches, rng, replicas)
         finally:
             handle.remove()
 
