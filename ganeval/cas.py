@@ -127,7 +127,8 @@ def _open(
 ) -> tuple[ImageSource, Dataset]:
     """The source with as many images as the training split has, and its dataset, once both are known to serve."""
     source, data = open_source(path, rules.sampling(1), dataset, num=num, seed=seed, device=device)
-    assert data is not None  # without a reference file nothing is opened without its dataset
+    if data is None:
+        raise UserError(source.unknown)
     if not isinstance(source, ImageSource) or not source.labelled:
         raise UserError(f"{path} has no labelled images: a classification accuracy score needs images with their classes")
     if data.held_out is None:

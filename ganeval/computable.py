@@ -30,7 +30,7 @@ def computable(wanted: Wanted, source: Source, reference: Statistics | None, *, 
 def meaningful(wanted: Wanted, fake: FeatureBank, extractor: Extractor, *, named: bool) -> tuple[Wanted, tuple[str, ...]]:
     """The metrics that mean something on ``extractor``, and in words what is left out.
 
-    What the user has ``named`` is kept: it fails, and says why.
+    What the user has ``named`` is kept: it fails, and says why. Raises ``UserError`` where nothing is left.
     """
     reasons = {}
     for metric in wanted if not named else ():
@@ -38,7 +38,10 @@ def meaningful(wanted: Wanted, fake: FeatureBank, extractor: Extractor, *, named
             reasons[metric] = f"{extractor.name} gives no class logits"
         elif {"logits", "labels"} <= metric.needs and extractor.classes is None:
             reasons[metric] = f"{extractor.name} is no classifier of a dataset's classes"
-    return _without(wanted, reasons)
+    kept, left_out = _without(wanted, reasons)
+    if not kept:
+        raise UserError(f"{left_out[0]}: choose another --extractor")
+    return kept, left_out
 
 
 def why_not(metric: Metric, source: Source, reference: Statistics | None) -> str:
@@ -47,8 +50,10 @@ def why_not(metric: Metric, source: Source, reference: Statistics | None) -> str
         return (
             f"only a mean and a covariance are known of {source.origin['name']}, which give a Fréchet distance (fid) and no more"
         )
-    if source.unknown and not reference and metric.needs & {"reference", "labels"}:
+    if source.unknown and ("labels" in metric.needs or ("reference" in metric.needs and not reference)):
         return source.unknown
+    if "labels" in metric.needs and not source.labelled and reference and not source.classes:
+        return "nothing says which classes labels would count: add --dataset NAME beside --reference"
     if "labels" in metric.needs and not source.labelled:
         return "the images have no labels that count the dataset's classes: give root/<class>/*, or labels in the .npz"
     if reference and "reference" in metric.needs and not metric.moments_suffice:

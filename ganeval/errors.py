@@ -12,6 +12,8 @@ class UserError(Exception):
     """
 
     exit_status: ClassVar[int] = 2
+    mine_to_say: bool = False
+    """Whether several processes have agreed that this one says it; where they have not, the first one speaks."""
 
 
 class MetricError(UserError):

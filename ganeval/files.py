@@ -98,6 +98,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         fsync(path.parent)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove the folder ``path`` in one rename: a kill leaves it whole, or under a name that :func:`remove_unfinished` knows."""
+    unfinished = path.parent / f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}"
+    os.rename(path, unfinished)
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def remove_unfinished(folder: Path, name: str = "") -> None:
     """Remove what killed writers (of ``name``, where given) left in ``folder``. Only for the holder of the lock."""
     for leftover in folder.glob(f"{UNFINISHED}{name}*"):

@@ -71,6 +71,15 @@ class Processes:
                 raise UserError(said)
         return result
 
+    def require_same(self, word: str, what: str) -> None:
+        """Raise ``UserError`` in all processes where they do not all have the same ``word``, which stands for ``what``."""
+        if self.count == 1:
+            return
+        words: list[Any] = [None] * self.count
+        dist.all_gather_object(words, word)
+        if len(set(words)) > 1:
+            raise UserError(f"the processes of this run have not the same {what}: give all of them the same")
+
     @contextmanager
     def entered(self, context: AbstractContextManager[T]) -> Iterator[T]:
         """``context``, once every process could enter its own."""
@@ -109,16 +118,18 @@ def joined(device: torch.device) -> Iterator[Processes]:
     except UserError as error:
         if _said_before(store):
             raise SystemExit(error.exit_status) from error
+        error.mine_to_say = True
         raise
     except RuntimeError as error:  # the connection broke: because another process left with a mistake?
-        if store.add("mistakes", 0):
+        if _said_before(store, mistakes=0):
             raise SystemExit(UserError.exit_status) from error
         raise
     dist.destroy_process_group()
 
 
-def _said_before(store: Any) -> bool:
+def _said_before(store: Any, mistakes: int = 1) -> bool:
+    """Whether another process has said a mistake, once ``mistakes`` of this one are counted."""
     try:
-        return bool(store.add("mistakes", 1) > 1)
+        return bool(store.add("mistakes", mistakes) > mistakes)
     except RuntimeError:  # the store went with the process that kept it, which said why
         return True

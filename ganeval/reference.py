@@ -13,6 +13,7 @@ from ganeval import __version__
 from ganeval.banks import reference_bank
 from ganeval.data.registry import find_dataset
 from ganeval.environment import find_device
+from ganeval.extractors.base import Precision
 from ganeval.features import Moments
 from ganeval.progress import Talk
 from ganeval.protocols import PROTOCOLS
@@ -34,8 +35,8 @@ class Reference:
 
 
 def reference_of(
-    dataset: str, *, protocol: str = "small-v1", extractor: str | None = None, resolution: int | None = None,
-    device: str | torch.device = "auto", talk: Talk | None = None,
+    dataset: str, *, protocol: str = "small-v1", extractor: str | None = None, precision: Precision = "fp32",
+    resolution: int | None = None, device: str | torch.device = "auto", talk: Talk | None = None,
 ) -> Reference:  # fmt: skip
     """The moments that ``dataset``'s reference split has under ``protocol``, from the cache where they were computed before.
 
@@ -45,12 +46,13 @@ def reference_of(
     began = time.monotonic()
     found = find_dataset(dataset)
     rules = PROTOCOLS.get(protocol).resolved(found)
-    network = choose_extractor(rules, found, extractor).to(find_device(device) if isinstance(device, str) else device)
+    where = find_device(device) if isinstance(device, str) else device
+    network = choose_extractor(rules, found, extractor).to(where).in_precision(precision)
     size, silent = resolution or found.resolution, lambda what, done, total: None
     bank, sha256 = reference_bank(found, rules, size, network, talk or silent)
     record = {
         "dataset": found.name, "dataset_sha256": sha256, "split": rules.reference_split, "resolution": size,
-        "protocol": rules.name, "protocol_sha256": PROTOCOLS.get(protocol).sha256(),
+        "protocol": rules.name, "protocol_sha256": rules.sha256(),
         "extractor": network.name, "extractor_fingerprint": network.fingerprint, "written_by": f"ganeval {__version__}",
     }  # fmt: skip
     return Reference(bank.moments, record, time.monotonic() - began)

@@ -16,14 +16,14 @@ from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor, Precision
-from ganeval.extractors.registry import find_extractor
+from ganeval.extractors.registry import EXTRACTORS, find_extractor
 from ganeval.importers.studiogan import Hints
 from ganeval.measuring import Measurement, wanted_values
 from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.sampling import Which
 from ganeval.scorecard import ScoreCard
-from ganeval.sources import open_source
+from ganeval.sources import Source, open_source
 from ganeval.sources.saving import Keep
 from ganeval.statistics import Statistics, read_statistics
 from ganeval.team import current_team
@@ -69,6 +69,8 @@ def score(
     )  # fmt: skip
     if sampled != rules and opened.seed is None:
         raise UserError(f"{source} is given, not generated: --truncation and --statistics are for generators")
+    if per_class:
+        _require_table(opened, held_against, given)
     wanted, left_out = computable(wanted, opened, given, named=metrics is not None)
     keep = keep or Keep()
     images = keep.of(opened)
@@ -80,10 +82,9 @@ def score(
     banks = banks_of(images, given or against, here, network, talk, only_moments=only_moments, keep=keep_features)
     if not team.leads:
         return team.from_leader(None)
-    keep.finish(images, banks.fake, network, rules)
+    keep.finish(images, banks.fake, network, rules, sampled.differences(rules))
     wanted, idle = meaningful(wanted, banks.fake, network, named=metrics is not None)
-    classes, whose = (held_against.classes, held_against.name) if held_against else (images.classes, "the images")
-    measurement = Measurement(banks, network, classes, whose, rules)
+    measurement = Measurement(banks, network, images.classes, held_against.name if held_against else "the images", rules)
     with heard_by(talk):
         scores = measurement.scores(wanted)
     card = ScoreCard(
@@ -133,6 +134,16 @@ def _deviations(
     return said
 
 
+def _require_table(source: Source, dataset: Dataset | None, reference: Statistics | None) -> None:
+    """Raise ``UserError`` before the work where there can be no table of the classes."""
+    if reference:
+        raise UserError(f"no table of the classes: {reference.path} has no images, hold the source against --dataset")
+    if dataset is None:
+        raise UserError(f"no table of the classes: {source.unknown}")
+    if source.only_moments or not source.labelled:
+        raise UserError(f"no table of the classes: {source.origin.get('name', 'the source')} has no labels")
+
+
 def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | None, chosen: str | None) -> Extractor:
     """The extractor the user has ``chosen``, else the protocol's, else that of what the source is held against.
 
@@ -141,6 +152,12 @@ def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | No
     if held_against is None and not chosen:
         return _published(protocol.extractor or ALONE)
     name = chosen or protocol.extractor or (held_against.extractor if held_against else None)
+    if isinstance(held_against, Statistics) and name == held_against.extractor and name not in EXTRACTORS.names():
+        network = str(name).partition("@")[0]
+        raise UserError(
+            f"{held_against.path} is of the extractor {name}, which is none by name: give --extractor {network}:FILE with its "
+            "weights, or classifier:DIR, and --precision bf16 where its name ends so"
+        )
     if name is None and isinstance(held_against, Dataset):
         raise UserError(
             f"dataset '{held_against.name}' has no extractor of its own: give --extractor inception for FID as papers have it, "
@@ -150,7 +167,7 @@ def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | No
         raise UserError(
             "nothing says which extractor the statistics are of: give it with --extractor (see 'ganeval ls extractors')"
         )
-    return find_extractor(name)
+    return find_extractor(name) if chosen else _published(name)
 
 
 def _published(name: str) -> Extractor:

@@ -53,8 +53,8 @@ class Group(click.Group):
         except UserError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            if not leads():  # the first of several processes says it, and its status counts
-                ctx.exit(0)
+            if not (leads() or error.mine_to_say):
+                ctx.exit(error.exit_status)
             click.echo(f"ganeval: {_one_line(str(error))}", err=True)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:

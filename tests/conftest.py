@@ -67,3 +67,20 @@ def real_folder(tmp_path_factory: pytest.TempPathFactory, save_images: Callable[
     from ganeval.data.registry import find_dataset
 
     return save_images(find_dataset("digits").load("test"), tmp_path_factory.mktemp("real") / "real")
+
+
+@pytest.fixture(scope="session")
+def stranger(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network of ``tiny_run`` as it is after ``ganeval import``: nothing is known of its training."""
+    from ganeval.checkpoints import load_folder, save_folder
+    from ganeval.sampling import load_generator, resolve_checkpoint
+
+    generator = load_generator(tiny_run)
+    record = {
+        "kind": "generator", "backbone": generator.record["recipe"]["backbone"], "channels": 1, "resolution": 16,
+        "num_classes": 10, "prior": "gaussian", "imported": {"format": "studiogan", "file": "model=G.pth", "sha256": "0" * 64},
+    }  # fmt: skip
+    tensors = load_folder(resolve_checkpoint(tiny_run), ["ema"]).tensors["ema"]
+    path = tmp_path_factory.mktemp("stranger") / "stranger"
+    save_folder(path, {"generator": tensors}, record)
+    return path

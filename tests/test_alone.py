@@ -11,32 +11,17 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ganeval.checkpoints import canonical_json, load_folder, save_folder
+from ganeval.checkpoints import canonical_json
 from ganeval.errors import UserError
 from ganeval.extractors.classifier import ClassifierExtractor
 from ganeval.leaderboard.table import add
 from ganeval.protocols import PROTOCOLS
-from ganeval.sampling import load_generator, resolve_checkpoint
 from ganeval.scorecard import ScoreCard
 from ganeval.scoring import score
 from ganeval.terminal import show_card
 
 COUNT = 60
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracle" / "checkpoints"
-
-
-@pytest.fixture(scope="module")
-def stranger(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network of ``tiny_run`` as it is after ``ganeval import``: nothing is known of its training."""
-    generator = load_generator(tiny_run)
-    record = {
-        "kind": "generator", "backbone": generator.record["recipe"]["backbone"], "channels": 1, "resolution": 16,
-        "num_classes": 10, "prior": "gaussian", "imported": {"format": "studiogan", "file": "model=G.pth", "sha256": "0" * 64},
-    }  # fmt: skip
-    tensors = load_folder(resolve_checkpoint(tiny_run), ["ema"]).tensors["ema"]
-    path = tmp_path_factory.mktemp("stranger") / "stranger"
-    save_folder(path, {"generator": tensors}, record)
-    return path
 
 
 def test_what_needs_no_reference_is_scored(stranger: Path, capsys: pytest.CaptureFixture[str]) -> None:

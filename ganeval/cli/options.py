@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from ganeval.errors import UserError
 
 STATISTICS = click.option(
     "--statistics", metavar="KIND", help="What BatchNorm normalises by: running, batch:SIZE, standing:MAX_BATCHxPASSES."
@@ -15,3 +19,15 @@ LABEL_COUNT = click.option(
 )
 Z_DIM = click.option("--z-dim", type=click.IntRange(1), metavar="N", help="Length of its latents, where that fits two.")
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+
+
+def with_weights(protocol: str, extractor: str | None, weights: Path | None) -> str | None:
+    """The extractor, the one that the user or the protocol names, with its weights: ``NAME:FILE``."""
+    from ganeval.protocols import PROTOCOLS
+
+    if weights is None:
+        return extractor
+    name = extractor or PROTOCOLS.get(protocol).extractor
+    if name is None or ":" in name:
+        raise UserError(f"--weights {weights}: say whose weights they are with --extractor NAME, see 'ganeval ls extractors'")
+    return f"{name}:{weights}"

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import DEVICE, with_weights
+
+if TYPE_CHECKING:
+    from ganeval.extractors.base import Precision
 
 
 @click.command(short_help="Compute reference statistics, keep them and write them.")
 @click.argument("dataset")
 @click.option("--protocol", default="small-v1", show_default=True, help="Which split; see 'ganeval ls protocols'.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")
 @click.option("--resolution", type=click.IntRange(1), metavar="N", help="Of the images to score.  [default: the dataset's]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.npz", help="Also write them to this file.")
 @DEVICE
-def ref(dataset: str, protocol: str, extractor: str | None, resolution: int | None, out: Path | None, device: str) -> None:
+def ref(
+    dataset: str, protocol: str, extractor: str | None, weights: Path | None, precision: Precision, resolution: int | None,
+    out: Path | None, device: str,
+) -> None:  # fmt: skip
     """Compute the mean and the covariance of DATASET's reference images, once: every later score finds them.
 
     The file has mu and sigma, as pytorch-fid, clean-fid and ADM read them, and says what it depends on.
@@ -36,7 +45,8 @@ def ref(dataset: str, protocol: str, extractor: str | None, resolution: int | No
             raise UserError(f"--out {out}: give the file a name that ends in .npz")
     with extraction_progress() as talk:
         found = reference_of(
-            dataset, protocol=protocol, extractor=extractor, resolution=resolution, device=device, talk=talk
+            dataset, protocol=protocol, extractor=with_weights(protocol, extractor, weights), precision=precision,
+            resolution=resolution, device=device, talk=talk,
         )  # fmt: skip
     if out:
         found.write(out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM
+from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def score(
     with team(), extraction_progress() as talk:
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, reference=reference,
-            extractor=_with_weights(protocol, extractor, weights), precision=precision, num=num, seed=seed, device=device,
+            extractor=with_weights(protocol, extractor, weights), precision=precision, num=num, seed=seed, device=device,
             keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim), talk=talk,
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None, checkpoint=checkpoint,
@@ -134,15 +134,3 @@ def _keys(text: str) -> list[str]:
     if not keys:
         raise UserError(f"--metrics '{text}' names no metric: write keys such as fid,is (see 'ganeval ls metrics')")
     return keys
-
-
-def _with_weights(protocol: str, extractor: str | None, weights: Path | None) -> str | None:
-    """The extractor, the one that the user or the protocol names, with its weights: ``NAME:FILE``."""
-    from ganeval.protocols import PROTOCOLS
-
-    if weights is None:
-        return extractor
-    name = extractor or PROTOCOLS.get(protocol).extractor
-    if name is None or ":" in name:
-        raise UserError(f"--weights {weights}: say whose weights they are with --extractor NAME, see 'ganeval ls extractors'")
-    return f"{name}:{weights}"

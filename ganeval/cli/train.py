@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 @click.option("-n", "--dry-run", is_flag=True, help="Print the resolved recipe as JSON, check data and networks, write nothing.")
 @click.option("--log-every", type=click.IntRange(1), default=20, show_default=True, metavar="STEPS", help="Losses.")
 @click.option(
-    "--snapshot-every", type=click.IntRange(1), metavar="STEPS", help="Sample grids.  [default: a twentieth, at most 2000]"
+    "--snapshot-every",
+    type=click.IntRange(1),
+    metavar="STEPS",
+    help="Grids.  [default: a 20th of the recipe's, at most 2000]",
 )
 @click.option(
-    "--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints.  [default: a twentieth, at most 2000]"
+    "--checkpoint-every",
+    type=click.IntRange(1),
+    metavar="STEPS",
+    help="Checkpoints.  [default: as the grids]",
 )
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Checkpoints to keep.")
 @click.option(
@@ -76,6 +82,13 @@ def train(
         habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
         outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)
     if processes.first:
-        click.echo(f"{outcome.folder}  step {outcome.step}", err=True)
+        click.echo(f"{outcome.folder}  step {outcome.step}{_what_now(outcome.step, steps, outcome.exit_status)}", err=True)
         click.echo(outcome.folder / "checkpoints" / f"step-{outcome.step:08d}")
     sys.exit(outcome.exit_status)
+
+
+def _what_now(step: int, wanted: int | None, exit_status: int) -> str:
+    """What a person would ask about the step that was reached, and nothing where it is the one that was wanted."""
+    if exit_status:
+        return ": stopped and saved, the same command goes on"
+    return f": beyond --steps {wanted} already, nothing was done" if wanted is not None and step > wanted else ""

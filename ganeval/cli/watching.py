@@ -11,7 +11,7 @@ from ganeval.errors import UserError
 
 OPTIONS = (
     click.option("--eval-every", type=click.IntRange(1), metavar="STEPS", help="Score, and point 'best' to the best checkpoint."),
-    click.option("--protocol", default="small-v1", show_default=True, help="How; see 'ganeval ls protocols'."),
+    click.option("--protocol", metavar="NAME", help="How; see 'ganeval ls protocols'.  [default: small-v1]"),
     click.option("--eval-metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'; fid is always added.  [default: all]"),
     click.option("--eval-num", type=click.IntRange(1), metavar="N", help="Generated images, instead of the protocol's number."),
     click.option("--eval-extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own."),
@@ -31,7 +31,7 @@ def watching_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def watching_habits(
-    *, eval_every: int | None, protocol: str, eval_metrics: str | None, eval_num: int | None, eval_extractor: str | None,
+    *, eval_every: int | None, protocol: str | None, eval_metrics: str | None, eval_num: int | None, eval_extractor: str | None,
     on_nan: str, tensorboard: bool, wandb: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The fields of ``Habits`` that the options decide."""
@@ -41,7 +41,7 @@ def watching_habits(
     from ganeval.training.sinks.tensorboard import TensorBoard, is_installed
     from ganeval.training.sinks.wandb import wandb_of
 
-    alone = {"--eval-metrics": eval_metrics, "--eval-num": eval_num, "--eval-extractor": eval_extractor}
+    alone = {"--protocol": protocol, "--eval-metrics": eval_metrics, "--eval-num": eval_num, "--eval-extractor": eval_extractor}
     idle = [name for name, value in alone.items() if value is not None]
     if idle and eval_every is None:
         raise UserError(f"{idle[0]} says how to evaluate, but not when: add --eval-every STEPS")
@@ -49,5 +49,5 @@ def watching_habits(
     viewers: dict[str, Opener] = {"tensorboard": TensorBoard} if tensorboard and is_installed() else {}
     if wandb is not None:
         viewers["wandb"] = wandb_of(wandb)
-    evaluation = Evaluation(eval_every, protocol, metrics, eval_num, eval_extractor) if eval_every else None
+    evaluation = Evaluation(eval_every, protocol or "small-v1", metrics, eval_num, eval_extractor) if eval_every else None
     return {"evaluation": evaluation, "on_nan": parse_policy(on_nan), "viewers": viewers}

@@ -34,4 +34,6 @@ def find_dataset(name_or_path: str) -> Dataset:
         return FolderDataset(path)
     if path.exists():
         raise UserError(f"dataset {path} is a file: give a registered name or a folder root/<class>/*")
+    if "/" in name_or_path or name_or_path.startswith((".", "~")):
+        raise UserError(f"no folder {path}: give a registered name ('ganeval ls datasets') or a folder root/<class>/*")
     raise unknown(DATASETS.noun, name_or_path, DATASETS.names(), FOLDER_HINT)

@@ -116,7 +116,8 @@ def add(root: Path, card: ScoreCard) -> tuple[Path, bool]:
 def _merged(row: dict[str, str], new: dict[str, str]) -> dict[str, str]:
     """``row`` with the values that only ``new`` has; what is there stays, the failures of both are listed."""
     lacking = {name: cell for name, cell in new.items() if cell and not row.get(name)}
-    failures = [status for status in (row["status"], new["status"]) if status != "ok"]
+    before = [part for part in row["status"].split("; ") if not new.get(part.partition(" failed: ")[0])]
+    failures = [status for status in ("; ".join(before), new["status"]) if status not in ("", "ok")]
     status = failures[0] if len(failures) == 2 and failures[1] in failures[0] else "; ".join(failures)
     return {**row, **lacking, "status": status or "ok"}
 

@@ -14,6 +14,10 @@ from ganeval.registry import Registry
 
 Need = Literal["reference", "logits", "labels"]
 
+INCEPTION = "inception"
+RESIZES = ("clean", "studiogan-legacy", "studiogan-friendly")
+"""Of the network of FID, beside torch-fidelity's: ``inception-<resize>``."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -35,11 +39,12 @@ class Value:
     def column(self, extractor: str) -> str:
         """The name in tables: ``FID`` on Inception, ``FID-clean`` on the same network under another resize (``inception-clean``),
         ``FD-digits-cnn`` on the extractor ``digits-cnn``. Weights that are not the published ones (``inception@1a2b3c4d``) make
-        another extractor."""
-        network, _, variant = extractor.partition("-")
-        if network != "inception" or "@" in variant:
-            return f"{self.other_name}-{extractor}"
-        return f"{self.inception_name}-{variant}" if variant else self.inception_name
+        another extractor, and so does torchvision's network."""
+        if extractor == INCEPTION:
+            return self.inception_name
+        network, _, resize = extractor.partition("-")
+        same = network == INCEPTION and resize in RESIZES
+        return f"{self.inception_name}-{resize}" if same else f"{self.other_name}-{extractor}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What one metric found out about a bank, kept as long as the bank lives: the second score of a reference costs nothing."""
+"""What one metric found out about a bank, kept as long as the bank lives: within a score nothing is found out twice."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
 from ganeval.networks.layers import Layers
+from ganeval.networks.resampling import upsample_conv3x3
 from ganeval.networks.residual import Norm, upsample
 
 Shortcut = Callable[[int, int, Layers], nn.Module]
@@ -67,7 +68,7 @@ class DeepGeneratorBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self.conv1(relu(self.norm1(x, condition)))
         h = relu(self.norm2(h, condition))
-        h = self.conv2(upsample(h) if self.doubles else h)
+        h = upsample_conv3x3(h, self.conv2) if self.doubles else self.conv2(h)
         h = self.conv3(relu(self.norm3(h, condition)))
         h = self.conv4(relu(self.norm4(h, condition)))
         kept: Tensor = self.shortcut(x)

@@ -51,21 +51,25 @@ class Protocol:
     reference_seed: int = later(0)
     statistics: Statistics = later(Running())  # noqa: RUF009 - frozen
     truncation: float | None = later(None)
+    published: Protocol | None = dataclasses.field(default=None, compare=False, repr=False)
+    """What this is, resolved for a dataset; its hash is that of what was published."""
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form, what the hash is of: metrics and statistics with their parameters; without fields that were added
         since the first protocol and have the value that says what was done before."""
         fields = plain(self)
+        del fields["published"]
         if "statistics" in fields:
             fields["statistics"] = {"kind": self.statistics.kind, **plain(self.statistics)}
         return {**fields, "metrics": [{"name": metric.name, **plain(metric)} for metric in self.metrics]}
 
     def sha256(self) -> str:
         """The hash that stands in every row scored with this protocol; the description does not enter."""
-        return sha256_of({key: value for key, value in self.to_json().items() if key != "description"})
+        content = (self.published or self).to_json()
+        return sha256_of({key: value for key, value in content.items() if key != "description"})
 
     def resolved(self, dataset: Dataset) -> Protocol:
-        """This protocol with the split and the number of images it means for ``dataset``.
+        """This protocol with the split and the number of images it means for ``dataset``; its hash stays the same.
 
         Raises ``UserError`` where the dataset has no such split.
         """
@@ -76,7 +80,7 @@ class Protocol:
             split = dataset.held_out
         there = dataset.splits.get(split, self.fakes)  # a split that is missing is an error of its own when it is loaded
         fakes = min(self.fakes, there) if self.fakes_follow_reference else self.fakes
-        return dataclasses.replace(self, reference_split=split, fakes=fakes)
+        return dataclasses.replace(self, reference_split=split, fakes=fakes, published=self.published or self)
 
     def differences(self, other: Protocol) -> list[str]:
         """In words, where a source was sampled after ``self`` and not after ``other``."""

@@ -85,6 +85,15 @@ PARAMETERS = {
     ),
     ("prdc", "reals"): ("most images of the reference that are used", "about 50,000 of ImageNet in StudioGAN; all elsewhere"),
     ("prdc", "reals_seed"): ("draws them where not all are used", ""),
+    ("frechet_infinity", "points"): ("subsets whose distances the line is fitted to", "15 in Chong and Forsyth, dgm-eval"),
+    ("frechet_infinity", "seed"): ("draws the subsets", "none in dgm-eval"),
+    ("inception_score_infinity", "points"): ("subsets whose scores the line is fitted to", "15 in Chong and Forsyth"),
+    ("inception_score_infinity", "seed"): ("draws the subsets", ""),
+    ("prd_curve", "clusters"): ("into which both sets are cut together", "20 in Sajjadi et al. and StudioGAN"),
+    ("prd_curve", "runs"): ("clusterings whose curves are averaged", "10 in Sajjadi et al. and StudioGAN"),
+    ("prd_curve", "angles"): ("points of the curve", "1001 in Sajjadi et al. and StudioGAN"),
+    ("prd_curve", "seed"): ("draws the clusterings' beginnings", "none in Sajjadi et al."),
+    ("memorisation", "quantile"): ("of the training images' own distances: closer than that is memorised", ""),
 }
 """By metric and parameter: what it means, and what is common."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class SavedFeatures(FeatureSource):
         under = self.folder.record.get("protocol_sha256")
         if under is None:
             return [*said, "how the images of the features came about is not recorded"]
+        said += self.folder.record.get("deviations", [])
         return said if under == protocol.sha256() else [*said, f"features saved under protocol {self.folder.record['protocol']}"]
 
     def bank(self, extractor: Extractor) -> FeatureBank:
@@ -52,17 +54,18 @@ class SavedFeatures(FeatureSource):
             theirs = self.folder.record.get("extractor_name", "another extractor")
             raise UserError(
                 f"{self.folder.path} has the features of {theirs}, not of {extractor.name} with these weights: "
-                "choose it with --extractor"
+                "choose it with --extractor, and --precision bf16 where its name ends in @bf16"
             )
         return self.features
 
 
-def record_of(source: Source, extractor: Extractor, protocol: Protocol) -> dict[str, Any]:
-    """What a saved bank says of itself, beside its features."""
+def record_of(source: Source, extractor: Extractor, protocol: Protocol, deviations: Sequence[str]) -> dict[str, Any]:
+    """What a saved bank says of itself, beside its features; ``deviations`` of the sampling from ``protocol``, in words."""
     return {
         "source": source.fingerprint, "extractor": extractor.fingerprint, "extractor_name": extractor.name,
-        "resolution": source.resolution, "classes": list(source.classes), "origin": source.origin,
+        "resolution": source.resolution, "classes": [] if source.unknown else list(source.classes), "origin": source.origin,
         "protocol": protocol.name, "protocol_sha256": protocol.sha256(), "seed": source.seed,
+        "deviations": list(deviations),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class Samples(ImageSource):
         }  # fmt: skip
 
     def deviations(self, protocol: Protocol) -> list[str]:
-        return other_count(self, protocol)
+        other = protocol.labels == "reference" and self.manner.labels != "reference"
+        return other_count(self, protocol) + (["labels uniform instead of after the reference"] if other else [])
 
     def batches(self, start: int = 0, stop: int | None = None) -> Batches:
         count = (self.count if stop is None else stop) - start
@@ -94,11 +96,12 @@ class CheckpointKind(Kind):
         if not trained_on:
             found = _dataset_for(generator, request.dataset) if request.dataset else None
         elif request.dataset is None and request.reference:
-            found = DATASETS.get(trained_on["name"]) if trained_on["name"] in DATASETS else None
+            whole = trained_on["name"] in DATASETS and not generator.record["recipe"]["data"].get("classes")
+            found = DATASETS.get(trained_on["name"]) if whole else None
         else:
             found = _dataset_of(generator, request.dataset)
         classes = _classes(generator, found)
-        rules = request.protocol.resolved(found) if found else request.protocol
+        rules = request.protocol.resolved(found) if found else _without_reference(request.protocol)
         counts = _class_counts(rules, found, generator)
         samples = Samples(generator, classes, rules, request.num or rules.fakes, request.seed, counts)
         if not trained_on and found is None:
@@ -111,12 +114,10 @@ class CheckpointKind(Kind):
 
 def _class_counts(protocol: Protocol, dataset: Dataset | None, generator: LoadedGenerator) -> tuple[int, ...]:
     """Images per class of the reference, where the labels are drawn after them."""
-    if protocol.labels != "reference":
+    if protocol.labels != "reference" or dataset is None:
         return ()
     if generator.num_classes == 1:  # an unconditional generator has one label, whatever the reference has
         return (1,)
-    if dataset is None:
-        return (1,) * generator.num_classes  # nobody knows how often each is there
     labels = dataset.load(protocol.reference_split, generator.resolution).labels
     return tuple(torch.bincount(labels, minlength=generator.num_classes).tolist())
 
@@ -126,6 +127,11 @@ def _classes(generator: LoadedGenerator, dataset: Dataset | None) -> tuple[str, 
     if "dataset" in generator.record:
         return tuple(generator.record["dataset"]["classes"])
     return dataset.classes if dataset else tuple(str(label) for label in range(generator.num_classes))
+
+
+def _without_reference(protocol: Protocol) -> Protocol:
+    """``protocol`` where nobody knows how often the reference has each class: labels are uniform."""
+    return replace(protocol, labels="uniform", published=protocol) if protocol.labels == "reference" else protocol
 
 
 def _fitting_datasets(generator: LoadedGenerator) -> str:

@@ -73,6 +73,11 @@ def _shown(entry: P) -> bool:
     return not entry.name.startswith(".")
 
 
+def _likely(files: Sequence[Path]) -> Path:
+    """The file that can be scored: of PyTorch-StudioGAN's an averaged generator, else a generator, never a discriminator."""
+    return min(files, key=lambda file: (not file.name.startswith("model=G_ema"), not file.name.startswith("model=G"), file.name))
+
+
 def _require_images(path: Path) -> None:
     """Say what is wrong with a folder that cannot be one of images before anything is asked about it."""
     entries = sorted(path.iterdir())
@@ -85,7 +90,7 @@ def _require_images(path: Path) -> None:
     checkpoints = [entry for entry in entries if entry.suffix.lower() in (".pth", ".zip", ".npz")]
     if not folders and checkpoints:
         raise UserError(
-            f"{path} is no checkpoint, no run and no folder of images: give a file in it, for example {checkpoints[0]}"
+            f"{path} is no checkpoint, no run and no folder of images: give a file in it, for example {_likely(checkpoints)}"
         )
     if not folders and not any(entry.suffix.lower() in SUFFIXES for entry in entries):
         raise UserError(

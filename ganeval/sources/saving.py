@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +49,12 @@ class Keep:
             raise UserError(f"--save-images: {source.origin['name']} is no checkpoint, nothing is generated")
         return Saved(source, Path(self.images))
 
-    def finish(self, source: Source, bank: FeatureBank, extractor: Extractor, protocol: Rules) -> None:
-        """Write what is wanted and not yet there."""
+    def finish(self, source: Source, bank: FeatureBank, extractor: Extractor, protocol: Rules, deviations: Sequence[str]) -> None:
+        """Write what is wanted and not yet there; ``deviations`` of the sampling from ``protocol`` are kept with the features."""
         if isinstance(source, Saved):
             source.finish()
         if self.features is not None:
-            save_bank(Path(self.features), bank, record_of(source, extractor, protocol))
+            save_bank(Path(self.features), bank, record_of(source, extractor, protocol, deviations))
 
 
 class Writer(Protocol):

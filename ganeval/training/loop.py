@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ganeval.checkpoints import canonical_json, load_folder
+from ganeval.checkpoints import canonical_json, load_folder, sha256_of
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.data.limit import limit
 from ganeval.environment import environment
@@ -25,7 +25,7 @@ from ganeval.training.follower import RunFollower, resume_together
 from ganeval.training.grids import save_real_grid, save_sample_grid
 from ganeval.training.journal import Journal
 from ganeval.training.memory import explained, is_out_of_memory
-from ganeval.training.non_finite import Guard, NonFiniteLoss, Policy, Stop
+from ganeval.training.non_finite import Guard, NonFiniteLoss, Policy, Stop, Zero
 from ganeval.training.progress import TrainingProgress
 from ganeval.training.run import RunFolder
 from ganeval.training.sinks.base import Opener
@@ -87,6 +87,9 @@ def train(
     identity = (
         identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
     )
+    if engine.precision == "fp16" and isinstance(habits.on_nan, Zero):
+        raise UserError("--on-nan zero does not go with fp16, which leaves such updates out itself: choose stop or skip:K")
+    processes.require_same(sha256_of({"recipe": to_json(recipe), **identity}), "recipe, seed and data")
     folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
     with processes.entered(folder) as run, StopOnSignal(processes) as stop:
         state = initial_state(recipe, shape, len(images.classes), seed, device)
@@ -97,15 +100,17 @@ def train(
         resume_together(run, state, processes, device)
         replicas = replicate(state, recipe, processes)
         versions = environment(device) | ({"processes": str(processes.count)} if processes.count > 1 else {})
-        run.start(versions)
+        if state.step < total or not run.latest():
+            run.start(versions)
         reals = RealImages(images.images, images.labels, recipe.data.flip, derived_seed(seed, "data") >> 1, device, processes)
         if processes.first:
             save_real_grid(images, out / "grids" / "real.png")
         saved = state.step if run.latest() else -1
+        viewers = habits.viewers if processes.first and state.step < total else {}
 
         with (
             TrainingProgress(state.step, total, pace, quiet=not processes.first) as progress,
-            Journal(run, habits.viewers if processes.first else {}, state.step, pace, progress.say) as journal,
+            Journal(run, viewers, state.step, pace, progress.say) as journal,
         ):
             evaluations = Evaluations(habits.evaluation if processes.first else None, run, dataset, device, journal, stop)
             if saved == state.step and evaluations.due(state.step, state.step == total):  # cut short when it was written

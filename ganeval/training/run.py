@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ganeval.checkpoints import canonical_json, is_folder, load_folder, save_folder
 from ganeval.errors import UserError
-from ganeval.files import disk_errors, remove_unfinished, write_text
+from ganeval.files import UNFINISHED, disk_errors, remove_folder, remove_unfinished, write_text
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import difference, from_json, to_json
 from ganeval.training.engine import PLAIN
@@ -99,14 +98,16 @@ class RunFolder:
         """Write a checkpoint, point ``latest`` to it, and only then remove the oldest beyond ``keep``, but never the best."""
         path = self.checkpoint(state.step)
         if is_folder(path):
-            shutil.rmtree(path)  # Left by a kill between the rename and the pointer: it is being written again.
+            remove_folder(path)  # Left by a kill between the rename and the pointer: it is being written again.
         record = {"kind": "gan", "step": state.step, "recipe": self.recipe, **self.identity, "environment": dict(environment)}
         record |= state.guard.record()
         save_folder(path, state.tensors(), record)
         write_text(self.path / LATEST, f"checkpoints/{path.name}\n")
-        for old in self._saved()[: -self.keep]:
+        earlier = [saved for saved in self._saved() if saved.name < path.name]
+        left_behind = [saved for saved in self._saved() if saved.name > path.name]  # by a run that went back to an earlier one
+        for old in earlier[: max(len(earlier) - self.keep + 1, 0)] + left_behind:
             if old != self.best():
-                shutil.rmtree(old, ignore_errors=True)
+                remove_folder(old)
         return path
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -147,6 +148,7 @@ class RunFolder:
             raise UserError(f"{self.path} is a file: choose another --out")
         ours = {IDENTITY, RECIPE, ENVIRONMENT, ".lock"}
         content = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        content = {name for name in content if not name.startswith(UNFINISHED)}  # left by a kill
         if IDENTITY not in content and content - ours:
             raise UserError(f"{self.path} holds other files and is not a run: choose another --out")
 

@@ -87,11 +87,13 @@ def discriminator_update(
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
     state.guard.begin((state.generator, state.discriminator), state.extras)
     state.d_optimizer.zero_grad(set_to_none=True)
+    logs = []
     for done in range(1, passes + 1):
         with replicas.d_loss.unshared(done < passes):
             loss, log = replicas.d_loss.loss(next(batches), rng, own)
             state.d_scaler.scale(loss / passes).backward()
-    log = replicas.processes.mean(log)
+            logs.append(log)
+    log = replicas.processes.mean(_mean(logs))
     state.d_scaler.unscale_(state.d_optimizer)
     if state.guard.passes(state.discriminator, "discriminator", state.step, log, state.d_scaler):
         state.d_scaler.step(state.d_optimizer)
@@ -110,17 +112,24 @@ def generator_update(
     own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
     state.guard.begin((state.generator, state.discriminator), state.extras)
     state.g_optimizer.zero_grad(set_to_none=True)
+    logs = []
     for done in range(1, passes + 1):
         with replicas.g_loss.unshared(done < passes):
             loss, log = replicas.g_loss.loss(batches, rng, own)
             state.g_scaler.scale(loss / passes).backward()
-    log = replicas.processes.mean(log)
+            logs.append(log)
+    log = replicas.processes.mean(_mean(logs))
     state.g_scaler.unscale_(state.g_optimizer)
     if state.guard.passes(state.generator, "generator", state.step, log, state.g_scaler):
         state.g_scaler.step(state.g_optimizer)
         require_finite_weights(state.generator, "generator", state.step)
     state.g_scaler.update()
     return log
+
+
+def _mean(logs: list[Log]) -> Log:
+    """Over the passes of an update: what is not finite in one of them shows."""
+    return logs[0] if len(logs) == 1 else {name: torch.stack([log[name] for log in logs]).mean() for name in logs[0]}
 
 
 def discriminator_pass(

@@ -22,8 +22,10 @@ class StopOnSignal:
 
     def requested(self, device: torch.device) -> bool:
         """Whether any of the processes, which meet at ``device``, was told to stop: all of them hear of it in the same step."""
-        self.signal = self.processes.largest(self.signal or 0, device) or None
-        return self.signal is not None
+        told = self.processes.largest(self.signal or 0, device)
+        if told:  # one that comes while the processes meet is heard in the next step
+            self.signal = told
+        return bool(told)
 
     @property
     def exit_status(self) -> int:

@@ -164,7 +164,7 @@ def test_a_source_larger_than_the_classifier(shapes: FolderDataset) -> None:
 
 
 def test_what_cannot_be_scored(
-    ganeval: Callable[..., Result], shapes: FolderDataset, unheld: FolderDataset, tiny_run: Path, tmp_path: Path
+    ganeval: Callable[..., Result], shapes: FolderDataset, unheld: FolderDataset, tiny_run: Path, stranger: Path, tmp_path: Path
 ) -> None:
     def refusal(*words: str | Path) -> str:
         done = ganeval("cas", *words, "--recipe", "small", "--epochs", "1")
@@ -172,6 +172,7 @@ def test_what_cannot_be_scored(
         (line,) = done.stderr.splitlines()
         return line.removeprefix("ganeval: ")
 
+    assert refusal(stranger).startswith("stranger does not say what it was trained on: give --dataset NAME")
     unlabelled = tmp_path / "unlabelled"
     shutil.copytree(shapes.root / "train" / "bar", unlabelled)
     assert unlabelled.name in refusal(unlabelled, "--dataset", shapes.root)

@@ -159,6 +159,8 @@ def test_what_is_not_finite_is_an_error(name: str, place: str) -> None:
         ("inception-studiogan-friendly", "FID-studiogan-friendly"),
         ("digits-cnn", "FD-digits-cnn"),
         ("inceptionist", "FD-inceptionist"),
+        ("inception-torchvision", "FD-inception-torchvision"),
+        ("inception-ours", "FD-inception-ours"),
         ("inception@1a2b3c4d", "FD-inception@1a2b3c4d"),
         ("inception-clean@1a2b3c4d", "FD-inception-clean@1a2b3c4d"),
     ],

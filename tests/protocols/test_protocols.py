@@ -227,3 +227,10 @@ def test_ours_has_every_metric_of_the_small_one() -> None:
     assert {metric.name for metric in small.metrics} <= {metric.name for metric in ours.metrics}
     assert (ours.fakes, ours.reference_split, ours.reference_count, ours.labels) == (50_000, "train", None, "balanced")
     assert HELD_OUT not in (ours.reference_split, small.reference_split)
+
+
+def test_a_protocol_resolved_for_a_dataset_is_still_the_same(tiny_run: Path) -> None:
+    digits = find_dataset("digits")
+    for _, protocol in PROTOCOLS:
+        assert protocol.resolved(digits).sha256() == protocol.sha256()
+        assert protocol.resolved(digits).resolved(digits).sha256() == protocol.sha256()

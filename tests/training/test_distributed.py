@@ -190,3 +190,11 @@ def test_a_mistake_is_said_once(tmp_path: Path) -> None:
     assert talk.count("schedule.batch_size is 5, which 2 processes cannot share: set it to a multiple of 2") == 1
     assert "exitcode  : 2 " in talk
     assert not (tmp_path / "run").exists()
+
+
+def test_training_that_diverges_is_said_once(tmp_path: Path) -> None:
+    process = torchrun(tmp_path, "--out", "run", "optimizer.g_lr=1e38", "optimizer.d_lr=1e38")
+    _, talk = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert talk.count("ganeval: training diverged: ") == 1, talk
+    assert (tmp_path / "run" / "nan-report.json").exists()

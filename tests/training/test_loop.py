@@ -23,9 +23,11 @@ from ganeval.data.base import Dataset
 from ganeval.errors import UserError
 from ganeval.losses.regularizers.freeze_d import FreezeD
 from ganeval.losses.regularizers.lecam import LeCam
+from ganeval.processes import Processes
 from ganeval.recipes.recipe import Recipe, Schedule
 from ganeval.sampling import resolve_checkpoint
 from ganeval.training.loop import Habits, train
+from ganeval.training.stop import StopOnSignal
 
 QUIET = Habits(log_every=4, snapshot_every=1000, checkpoint_every=1000)
 
@@ -236,3 +238,47 @@ def test_a_signal_saves_and_the_same_command_goes_on(number: signal.Signals, sta
 def test_every_augmentation_state_is_a_tensor_that_can_be_saved() -> None:
     for member in Augmentation.members().values():
         assert all(isinstance(value, torch.Tensor) for value in member().initial_state().values())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_going_back_keeps_what_is_written_anew_and_drops_what_was_left_behind(
+    recipe: Recipe, stripes: Dataset, tmp_path: Path, keep: int
+) -> None:
+    out = tmp_path / "run"
+    train(recipe, stripes, out, steps=6, habits=Habits(checkpoint_every=2, keep=5))
+    (out / "latest").write_text("checkpoints/step-00000002\n")
+    train(recipe, stripes, out, steps=3, habits=Habits(checkpoint_every=12, keep=keep))
+    assert final(out).record["step"] == 3
+    kept = sorted(path.name for path in (out / "checkpoints").iterdir())
+    assert kept == ["step-00000002", "step-00000003"][-keep:]
+
+
+def test_what_a_kill_left_in_a_new_folder_is_no_other_file(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / ".unfinished-recipe.json-0badcafe").write_text("{")
+    assert train(recipe, stripes, out, steps=1, habits=QUIET).step == 1
+    assert not list(out.glob(".unfinished-*"))
+
+
+def test_a_signal_while_processes_meet_is_heard_in_the_next_step() -> None:
+    class Meeting(Processes):
+        def largest(self, number: int, device: torch.device) -> int:
+            if not stop.signal:
+                os.kill(os.getpid(), signal.SIGINT)
+            return number
+
+    with StopOnSignal(Meeting(0, 2)) as stop:
+        assert not stop.requested(torch.device("cpu"))
+        assert stop.requested(torch.device("cpu"))
+        assert stop.exit_status == 130
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # a second one ends the process at once
+
+
+def test_doing_nothing_leaves_the_record_of_what_was_done(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(recipe, stripes, out, steps=2, habits=QUIET)
+    record = (out / "environment.json").read_text().replace("torch", "torch of yesterday")
+    (out / "environment.json").write_text(record)
+    train(recipe, stripes, out, steps=2, habits=QUIET)
+    assert (out / "environment.json").read_text() == record

@@ -23,6 +23,7 @@ from ganeval.losses.regularizers.lecam import LeCam
 from ganeval.recipes.recipe import Recipe, Schedule
 from ganeval.sampling import resolve_checkpoint
 from ganeval.training import loop
+from ganeval.training.engine import Engine
 from ganeval.training.loop import Habits, train
 from ganeval.training.non_finite import Guard, Policy, Skip, Stop, Zero, parse_policy
 from ganeval.training.state import TrainState
@@ -230,3 +231,22 @@ def test_the_updates_take_no_second_pass_for_the_norm(recipe: Recipe) -> None:
     log = generator_update(state, recipe, iter(()), torch.Generator().manual_seed(0))
     expected = torch.cat([p.grad.flatten().double() for p in state.generator.parameters() if p.grad is not None]).norm()
     assert float(log["g_grad_norm"]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_loss_of_every_pass_counts(recipe: Recipe, stripes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+
+    def first_is_infinite(self: Hinge, fake: torch.Tensor) -> torch.Tensor:
+        passes.append(1)
+        return -fake.mean() + fake.new_tensor(float("inf") if len(passes) == 1 else 0.0)
+
+    monkeypatch.setattr(Hinge, "g_loss", first_is_infinite)
+    with pytest.raises(UserError, match="training diverged: step 0, network generator"):
+        train(replace(recipe, schedule=replace(recipe.schedule, accumulation=2)), stripes, tmp_path / "run", habits=QUIET)
+    assert len(passes) == 2
+
+
+def test_zero_and_fp16_do_not_go_together(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--on-nan zero does not go with fp16"):
+        train(recipe, stripes, tmp_path / "run", engine=Engine(precision="fp16"), habits=habits(Zero()))
+    assert not (tmp_path / "run").exists()
