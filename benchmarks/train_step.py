@@ -10,7 +10,8 @@ The plain loop is what a straightforward PyTorch program does, PyTorch-StudioGAN
 upsampling and then a 3x3 convolution, a 3x3 convolution and then average pooling, 1x1 convolutions of shortcuts after upsampling
 and before pooling, gain and bias of conditional batch normalisation as two operations, Adam with its default implementation. What
 that program does well, the plain loop does too: no graph of the generator in the discriminator's updates, one power iteration per
-pass, data on the device. It computes the same function: its losses must equal those of the shipped loop in the first step.
+pass, data on the device. It computes the same function: its losses must be those of the shipped loop.
+What loading and logging cost beside a step: benchmarks/watching_cost.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import platform
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -42,10 +42,8 @@ from ganeval.networks.residual import upsample
 from ganeval.precision import Precision
 from ganeval.recipes.cifar10 import REACGAN
 from ganeval.recipes.recipe import Recipe
-from ganeval.recipes.schema import to_json
 from ganeval.rng import generator_for
 from ganeval.training.engine import Engine
-from ganeval.training.run import RunFolder
 from ganeval.training.state import TrainState, initial_state
 from ganeval.training.step import RealImages, discriminator_update, generator_update
 
@@ -154,21 +152,10 @@ class Loop:
 
 
 def require_equal_losses(loops: dict[str, Loop]) -> None:
-    """The plain loop computes the same: losses of the first step agree to 1e-4 of their size, before rounding has grown."""
+    """The plain loop computes the same: its first loss agrees to 1e-4, those after updates, which magnify rounding, to 1e-2."""
     plain, shipped = (torch.tensor(loops[name].first_losses, dtype=torch.float64) for name in ("plain", "fp32"))
-    torch.testing.assert_close(shipped, plain, rtol=1e-4, atol=1e-4)
-
-
-def share_of_loading_and_logging(loop: Loop, seconds: float) -> float:
-    """Which part of a step of so many seconds goes into batches of real images and a line of the log every step."""
-    rng, size, rounds = torch.Generator().manual_seed(0), loop.recipe.schedule.batch_size, 20
-    with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", to_json(loop.recipe), {"seed": 0}) as run:
-        began = time.perf_counter()
-        for index in range(rounds):
-            for update in range(loop.recipe.schedule.d_steps):
-                loop.reals.batch(size, (index * loop.recipe.schedule.d_steps + update) * size, rng)
-            run.log({"step": index, "d_loss": 1.0, "g_loss": 1.0, "real_logit": 1.0, "fake_logit": 1.0, "time": 1.0})
-        return (time.perf_counter() - began) / rounds / seconds
+    torch.testing.assert_close(shipped[:1], plain[:1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(shipped, plain, rtol=1e-2, atol=1e-2)
 
 
 def peak_memory(variant: str, channels: int, batch: int) -> int:
@@ -214,7 +201,6 @@ def measure(channels: int, batch: int, rounds: int) -> list[dict[str, object]]:
             "d_images_per_second": round(batch * updates / median(d for d, _ in times), 1),
             "g_images_per_second": round(batch / median(g for _, g in times), 1),
             "step_seconds": round(whole[variant], 4), "ratio": round(whole["plain"] / whole[variant], 2),
-            "loading_and_logging": round(share_of_loading_and_logging(loops[variant], whole[variant]), 4),
             "peak_mib": peak_memory(variant, channels, batch),
             "cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__,
         }

@@ -152,7 +152,7 @@ def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | No
     if held_against is None and not chosen:
         return _published(protocol.extractor or ALONE)
     name = chosen or protocol.extractor or (held_against.extractor if held_against else None)
-    if isinstance(held_against, Statistics) and name == held_against.extractor and name not in EXTRACTORS.names():
+    if isinstance(held_against, Statistics) and name and name == held_against.extractor and name not in EXTRACTORS.names():
         network = str(name).partition("@")[0]
         raise UserError(
             f"{held_against.path} is of the extractor {name}, which is none by name: give --extractor {network}:FILE with its "

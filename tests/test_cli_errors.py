@@ -61,7 +61,7 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
     [
         ("train reacgann digits", "unknown recipe 'reacgann': did you mean reacgan"),
         ("train reacgan digitss", "unknown dataset 'digitss': did you mean digits?"),
-        ("train reacgan no/such/folder", "unknown dataset 'no/such/folder'"),
+        ("train reacgan no/such/folder", "no folder no/such/folder: give a registered name"),
         ("train reacgan digits backbone.g_chanels=3", "unknown key 'backbone.g_chanels': did you mean backbone.g_channels"),
         ("train reacgan digits schedul.batch_size=3", "unknown key 'schedul.batch_size': did you mean schedule"),
         ("train reacgan digits schedule.batch_size=many", "schedule.batch_size=many: expected a whole number"),

@@ -80,7 +80,7 @@ def test_every_field_enters_the_hash_but_the_description() -> None:
         "fakes_follow_reference": True, "reference_count": 9,
         "reference_seed": 1, "statistics": Standing(4, 4), "truncation": 0.5,
     }  # fmt: skip
-    assert others.keys() | {"description"} == {field.name for field in dataclasses.fields(Protocol)}
+    assert others.keys() | {"description", "published"} == {field.name for field in dataclasses.fields(Protocol)}
     changed = {dataclasses.replace(small, **{name: value}).sha256() for name, value in others.items()}
     parameters = [Frechet(ddof=0), InceptionScore(splits=1, shuffle=False), PrecisionRecallDensityCoverage(reals=9)]
     parameters += [PrecisionRecallDensityCoverage(reals_seed=9)]

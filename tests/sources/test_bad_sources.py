@@ -172,7 +172,8 @@ def features(path: Path, **record: object) -> Path:
 def test_features_of_another_extractor(refused: Refused, tmp_path: Path) -> None:
     path = features(tmp_path / "bank", extractor="0", extractor_name="inception")
     line = refused("score", path, *DIGITS)
-    assert line == f"{path} has the features of inception, not of digits-cnn with these weights: choose it with --extractor"
+    said = f"{path} has the features of inception, not of digits-cnn with these weights: choose it with --extractor"
+    assert line == f"{said}, and --precision bf16 where its name ends in @bf16"
     assert refused("score", path) == f"{path} is a folder of features: say what it is held against with --dataset NAME"
 
 
