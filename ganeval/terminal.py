@@ -64,7 +64,8 @@ def _conditions(card: ScoreCard) -> list[str]:
     known = "" if accuracy is None else f" (test accuracy {accuracy:.1%}{elsewhere})"
     seed = "" if card.seed is None else f", seed {card.seed}"
     extra = [score.column for score in card.scores if score.extra is not None]
-    compared = f" against {counts['reference']} real; held out: {counts['floor']}" if card.dataset else ""
+    floor = f"; held out: {counts['floor']}" if card.counts.get("floor") else ""
+    compared = f" against {counts['reference']} real{floor}" if card.dataset else ""
     return [
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
         f"{counts['fake']} images{compared}; {card.seconds:.1f} s",
@@ -233,7 +234,8 @@ def _range(interval: Interval | None) -> str:
         return ""
     length = interval.high - interval.low
     decimals = 4 if length == 0 else min(max(1 - math.floor(math.log10(length)), 0), 8)
-    return f"{interval.low:.{decimals}f} … {interval.high:.{decimals}f}"
+    low, high = (round(end, decimals) + 0.0 for end in (interval.low, interval.high))  # no negative zero
+    return f"{low:.{decimals}f} … {high:.{decimals}f}"
 
 
 def _table() -> Table:

@@ -159,6 +159,8 @@ def best_step(lines: Sequence[Line]) -> int | None:
 
 def said(line: Line) -> str:
     """An evaluation in one line for a person."""
-    values = "  ".join(f"{name} {value:.4g}" for name, value in line["values"].items())
-    failed = "  ".join(f"{name} {status}" for name, status in line.get("failed", {}).items())
-    return "  ".join(part for part in (values, failed, f"({line['protocol']}, {line['seconds']:.1f} s)") if part)
+    extractor = f"-{line['extractor']}"
+    values = "  ".join(f"{name.removesuffix(extractor)} {value:.4g}" for name, value in line["values"].items())
+    failed = "  ".join(f"{name.removesuffix(extractor)} {status}" for name, status in line.get("failed", {}).items())
+    how = f"({line['protocol']} on {line['extractor']}, {line['fakes']:,} images, {line['seconds']:.1f} s)"
+    return "  ".join(part for part in (values, failed, how) if part)
