@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ganeval.cli.cards import give_card
 from ganeval.cli.options import DEVICE
 
 
@@ -43,13 +44,11 @@ def cas(
     ganeval cas samples/ --dataset cifar10 --epochs 30 optimizer.lr=0.05
     """
     from ganeval.cas import classification_accuracy_score
-    from ganeval.checkpoints import canonical_json
     from ganeval.classifiers.aloud import training_progress
     from ganeval.classifiers.recipe import find_classifier_recipe
     from ganeval.classifiers.training import Stopped
-    from ganeval.files import require_folder, require_writable, write_text
-    from ganeval.leaderboard.table import add
-    from ganeval.terminal import extraction_progress, show_card
+    from ganeval.files import require_folder, require_writable
+    from ganeval.terminal import extraction_progress
 
     chosen = find_classifier_recipe(recipe, *overrides, epochs=epochs)
     if out:
@@ -64,12 +63,4 @@ def cas(
     except Stopped as stopped:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(stopped.exit_status)
-    if as_json:
-        click.echo(canonical_json(card.to_json()), nl=False)
-    else:
-        show_card(card)
-    if out:
-        write_text(out, canonical_json(card.to_json()))
-    if leaderboard:
-        path, new = add(leaderboard, card)
-        click.echo(f"{'wrote the row to' if new else 'the row is already in'} {path}", err=True)
+    give_card(card, as_json=as_json, out=out, leaderboard=leaderboard)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ganeval.cli.cards import give_card
 from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
 from ganeval.errors import UserError
 
@@ -72,14 +73,12 @@ def score(
     ganeval score samples.npz --reference digits.npz
     """
     from ganeval.batch_statistics import parse_statistics
-    from ganeval.checkpoints import canonical_json
-    from ganeval.files import require_folder, require_writable, write_text
+    from ganeval.files import require_folder, require_writable
     from ganeval.importers.studiogan import Hints
-    from ganeval.leaderboard.table import add
     from ganeval.scoring import score as run_scoring
     from ganeval.sources.saving import Keep
     from ganeval.team import leads, team
-    from ganeval.terminal import extraction_progress, show_card
+    from ganeval.terminal import extraction_progress
 
     printed = str(per_class) == "-"
     if printed and as_json:
@@ -100,15 +99,7 @@ def score(
         )  # fmt: skip
     if not leads():
         return
-    if as_json:
-        click.echo(canonical_json(card.to_json()), nl=False)
-    elif not printed:
-        show_card(card)
-    if out:
-        write_text(out, canonical_json(card.to_json()))
-    if leaderboard:
-        path, new = add(leaderboard, card)
-        click.echo(f"{'wrote the row to' if new else 'the row is already in'} {path}", err=True)
+    give_card(card, as_json=as_json, out=out, leaderboard=leaderboard, shown=not printed)
     if per_class:
         _give_classes(card, None if printed else per_class)
     sys.exit(1 if card.failed else 0)
