@@ -4,13 +4,14 @@
     python benchmarks/train_step.py --quick    # tiny networks, seconds: does it run?
 
 A step is five discriminator updates and one generator update of ReACGAN on CIFAR-10's recipe at batch 64: with its 96 channels,
-and with 32. The loops are interleaved, one step of each in turn, and medians are compared.
+and with 32. Each loop is a process of its own; they take turns, one step of each, and medians are compared.
 
 The plain loop is what a straightforward PyTorch program does, PyTorch-StudioGAN's included: float32, maps in NCHW, nearest
 upsampling and then a 3x3 convolution, a 3x3 convolution and then average pooling, 1x1 convolutions of shortcuts after upsampling
-and before pooling, gain and bias of conditional batch normalisation as two operations, Adam with its default implementation. What
-that program does well, the plain loop does too: no graph of the generator in the discriminator's updates, one power iteration per
-pass, data on the device. It computes the same function: its losses must be those of the shipped loop.
+and before pooling, gain and bias of conditional batch normalisation as two operations, Adam with its default implementation, the
+C library's default way with freed memory. What that program does well, the plain loop does too: no graph of the generator in the
+discriminator's updates, one power iteration per pass, data on the device. It computes the same function: its losses must be those
+of the shipped loop.
 What loading and logging cost beside a step: benchmarks/watching_cost.py.
 """
 
@@ -18,22 +19,25 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
+from ganeval.allocator import keep_freed_memory
 from ganeval.conditioning import base as conditioning_base
 from ganeval.networks import layers, residual
 from ganeval.networks.base import ImageShape
@@ -151,26 +155,40 @@ class Loop:
         return between - began, ended - between
 
 
-def require_equal_losses(loops: dict[str, Loop]) -> None:
+def require_equal_losses(loops: dict[str, Child]) -> None:
     """The plain loop computes the same: its first loss agrees to 1e-4, those after updates, which magnify rounding, to 1e-2."""
-    plain, shipped = (torch.tensor(loops[name].first_losses, dtype=torch.float64) for name in ("plain", "fp32"))
+    plain, shipped = (torch.tensor(loops[name].ask("losses"), dtype=torch.float64) for name in ("plain", "fp32"))
     torch.testing.assert_close(shipped[:1], plain[:1], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(shipped, plain, rtol=1e-2, atol=1e-2)
 
 
-def peak_memory(variant: str, channels: int, batch: int) -> int:
-    """The resident set, in MiB, of a process of its own that does one step."""
-    command = [
-        sys.executable,
-        __file__,
-        "--memory-of",
-        variant,
-        str(channels),
-        str(batch),
-        "--threads",
-        str(torch.get_num_threads()),
-    ]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+class Child:
+    """A loop in a process of its own, which does a step when it is told to."""
+
+    def __init__(self, variant: str, channels: int, batch: int) -> None:
+        threads = str(torch.get_num_threads())
+        command = [sys.executable, __file__, "--serve", variant, str(channels), str(batch), "--threads", threads]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, word: str) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        self.process.communicate(timeout=60)
+
+
+def serve(variant: str, channels: int, batch: int) -> None:
+    """Answer words on stdin until there are no more: ``step`` with its seconds, ``losses``, ``peak`` with MiB."""
+    if variant != "plain":
+        keep_freed_memory()
+    loop = Loop(variant, recipe_of(channels, batch))
+    answers: dict[str, Callable[[], object]] = {"step": loop.step, "losses": lambda: loop.first_losses, "peak": own_peak}
+    for word in sys.stdin:
+        print(json.dumps(answers[word.strip()]()), flush=True)
 
 
 def own_peak() -> int:
@@ -184,24 +202,26 @@ def own_peak() -> int:
 
 def measure(channels: int, batch: int, rounds: int) -> list[dict[str, object]]:
     """One row per variant."""
-    recipe = recipe_of(channels, batch)
-    loops = {variant: Loop(variant, recipe) for variant in VARIANTS}
+    loops = {variant: Child(variant, channels, batch) for variant in VARIANTS}
     for loop in loops.values():
-        loop.step()  # the first step allocates and compiles kernels
+        loop.ask("step")  # the first step allocates and compiles kernels
     require_equal_losses(loops)
     seconds: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
     for _ in range(rounds):
         for variant, loop in loops.items():
-            seconds[variant].append(loop.step())
+            seconds[variant].append(loop.ask("step"))
     whole = {variant: median(d + g for d, g in times) for variant, times in seconds.items()}
-    updates = recipe.schedule.d_steps
+    peak = {variant: loop.ask("peak") for variant, loop in loops.items()}
+    for loop in loops.values():
+        loop.end()
+    updates = recipe_of(channels, batch).schedule.d_steps
     return [
         {
             "channels": channels, "batch": batch, "loop": variant, "steps": rounds,
             "d_images_per_second": round(batch * updates / median(d for d, _ in times), 1),
             "g_images_per_second": round(batch / median(g for _, g in times), 1),
             "step_seconds": round(whole[variant], 4), "ratio": round(whole["plain"] / whole[variant], 2),
-            "peak_mib": peak_memory(variant, channels, batch),
+            "peak_mib": peak[variant],
             "cpu": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__,
         }
         for variant, times in seconds.items()
@@ -217,18 +237,16 @@ def cpu_name() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="tiny networks; only prints")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--memory-of", nargs=3, metavar=("LOOP", "CHANNELS", "BATCH"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=3, metavar=("LOOP", "CHANNELS", "BATCH"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.memory_of:
-        variant, channels, batch = arguments.memory_of
-        Loop(variant, recipe_of(int(channels), int(batch))).step()
-        print(own_peak())
-        return
+    if arguments.serve:
+        variant, channels, batch = arguments.serve
+        return serve(variant, int(channels), int(batch))
     sizes, rounds = (((4, 8),), 2) if arguments.quick else (((32, 64), (96, 64)), arguments.rounds)
     rows = [row for channels, batch in sizes for row in measure(channels, batch, rounds)]
     for row in rows:
@@ -238,6 +256,7 @@ def main() -> None:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+    return None
 
 
 if __name__ == "__main__":

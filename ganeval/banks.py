@@ -9,7 +9,7 @@ import torch
 
 from ganeval.cache import cached_moments, kept_moments
 from ganeval.data.base import Dataset, ImageSet
-from ganeval.extraction import bank_of, extract
+from ganeval.extraction import bank_of
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_of
 from ganeval.progress import Talk
@@ -53,10 +53,8 @@ def banks_of(
     """
 
     def fake() -> FeatureBank:
-        if isinstance(source, ImageSource) and not keep:
-            return extract(source, extractor, talk, "images to score")
         if isinstance(source, ImageSource):
-            return bank_of(source, extractor, talk, "images to score")
+            return bank_of(source, extractor, talk, "images to score", keep=keep)
         return source.bank(extractor)
 
     if against is None:
@@ -99,7 +97,7 @@ def _real_bank(
     """
     source = Images(images, {})
     key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
-    alone = current_team().size == 1  # several processes must all take the same way
+    alone = current_team().count == 1  # several processes must all take the same way
     kept = kept_moments(key) if alone and only_moments else None
     if kept and kept.count and kept.count > extractor.feature_dim:
         return MomentBank(kept)

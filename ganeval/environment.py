@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -34,13 +35,22 @@ def device_name(device: torch.device) -> str:
 
 
 def find_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is cuda, else mps, else cpu. Raises ``UserError`` where it is not there."""
+    """The device called ``name``; ``auto`` is cuda, else mps, else cpu. Raises ``UserError`` where it is not there.
+
+    Of several GPUs, cuda is the one of this process's local number, where torchrun gave it one.
+    """
     if name == "auto":
-        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(best)
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device = local_device(torch.device(name))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device '{name}' is not available here: use auto, cpu, cuda, cuda:N or mps") from error
+    return device
+
+
+def local_device(device: torch.device) -> torch.device:
+    """``device``, or of several GPUs the one that belongs to this process of its node."""
+    if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and torch.cuda.device_count():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return device

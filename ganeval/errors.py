@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -12,8 +14,8 @@ class UserError(Exception):
     """
 
     exit_status: ClassVar[int] = 2
-    mine_to_say: bool = False
-    """Whether several processes have agreed that this one says it; where they have not, the first one speaks."""
+    mine_to_say: bool | None = None
+    """Whether this process, of several that raise it or hear of it, says it; ``None`` where they were not connected."""
 
 
 class MetricError(UserError):
@@ -21,3 +23,14 @@ class MetricError(UserError):
 
     In a score it becomes the metric's status; it never becomes a number.
     """
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """A file that cannot be read or written, wherever that shows (no permission, a medium that fails), as :class:`UserError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise UserError(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error

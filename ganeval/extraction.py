@@ -15,9 +15,10 @@ from ganeval.checkpoints import sha256_of
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank
+from ganeval.processes import Processes
 from ganeval.progress import Talk
 from ganeval.sources import ImageSource
-from ganeval.team import Team, current_team, joined
+from ganeval.team import current_team, part_of, rows_to_first
 
 UNIT = 256
 """Shares begin at multiples of it: of the blocks in which images are generated, read and extracted. So every process forms the
@@ -29,34 +30,36 @@ AHEAD = 2
 Thing = TypeVar("Thing")
 
 
-def bank_of(source: ImageSource, extractor: Extractor, talk: Talk, what: str) -> FeatureBank:
+def bank_of(source: ImageSource, extractor: Extractor, talk: Talk, what: str, *, keep: bool = True) -> FeatureBank:
     """The bank of ``source`` from the cache, else from its images, of which each process of the team brings its share.
 
-    The leader alone looks into the cache and writes to it. The others' banks hold what they brought and serve no other purpose.
+    The first one alone looks into the cache and writes to it, without ``keep`` neither. The others' banks hold what they brought
+    and serve no other purpose.
     """
     key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
     team, asked = current_team(), []
-    joined(team.exchange(sha256_of(key)))
+    team.require_same(sha256_of(key), "files or options")
 
     def from_all() -> FeatureBank:
         asked.append(True)
         team.exchange("extract")
-        return _of_all(extract(source, extractor, talk, what, team.share(source.count, UNIT)), team)
+        return _of_all(extract(source, extractor, talk, what, part_of(team, source.count, UNIT)), team)
 
-    if team.leads:
-        bank = cached_bank(key, from_all)
+    if team.first:
+        bank = cached_bank(key, from_all) if keep else from_all()
         if not asked:
             team.exchange("known")
         return bank
     if team.exchange("")[0] == "known":
         return _nothing(extractor)
-    return _of_all(extract(source, extractor, talk, what, team.share(source.count, UNIT)), team)
+    return _of_all(extract(source, extractor, talk, what, part_of(team, source.count, UNIT)), team)
 
 
 def extract(
     source: ImageSource, extractor: Extractor, talk: Talk, what: str, share: tuple[int, int] | None = None
 ) -> FeatureBank:
     """The features, logits and labels of the images of ``source``, or of those of a ``share`` [start, stop), in order."""
+    team = current_team()
     start, stop = share or (0, source.count)
     if start == stop:
         return _nothing(extractor)
@@ -71,21 +74,22 @@ def extract(
             if extracted.logits is not None:
                 logits.append(extracted.logits)
             done += len(images)
+            team.heed()
             talk(what, done, stop - start)
     all_logits, all_labels = (torch.cat(parts).numpy() if parts else None for parts in (logits, labels))
     return FeatureBank(torch.cat(features).numpy(), all_logits, all_labels)
 
 
-def _of_all(bank: FeatureBank, team: Team) -> FeatureBank:
-    """The shares put together, for the leader."""
+def _of_all(bank: FeatureBank, team: Processes) -> FeatureBank:
+    """The shares put together, for the first process."""
     arrays = (bank.features, bank.logits, bank.labels)
     there = [any(has) for has in zip(*team.exchange([array is not None for array in arrays]), strict=True)]
     features, logits, labels = (
-        team.rows_to_leader(torch.empty(0) if array is None else torch.from_numpy(array)).numpy() if has else None
+        rows_to_first(team, torch.empty(0) if array is None else torch.from_numpy(array)).numpy() if has else None
         for array, has in zip(arrays, there, strict=True)
     )
     assert features is not None
-    return FeatureBank(features, logits, labels) if team.leads else bank
+    return FeatureBank(features, logits, labels) if team.first else bank
 
 
 def _nothing(extractor: Extractor) -> FeatureBank:

@@ -1,38 +1,98 @@
-"""Several processes that train one model together, as ``torchrun`` starts them."""
+"""Several processes at one piece of work, as ``torchrun`` starts them: how they connect, agree, and say once what is wrong.
+
+They exchange words (small objects, always on the CPU) and, in training, tensors. Nothing of torch is imported before processes
+connect: who prints is asked by the command line before it knows whether it needs torch.
+"""
 
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from itertools import count as count_up
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
-from torch.distributed.rendezvous import rendezvous
+from ganeval.errors import UserError, user_errors
 
-from ganeval.errors import UserError
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from torch.distributed import ProcessGroup, Store  # type: ignore[attr-defined]
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=1)
-"""How long the others wait while the first process scores a checkpoint. One that dies is noticed at once, by torchrun."""
+PATIENCE = timedelta(days=7)
+"""How long a process waits for another, which may score a checkpoint meanwhile. One that dies is noticed at once."""
+
+ENDED = "another process has ended: its own message says why"
+
+
+class ElsewhereError(UserError):
+    """What went wrong in another process."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process is number ``rank`` of ``count``. What a single one would do costs nothing where there is only one."""
+    """This process is number ``rank`` of ``count``. What a single one would do costs nothing where there is only one.
+
+    ``words`` is the group that carries words, the default one for ``None``; ``store`` is where they connected.
+    """
 
     rank: int = 0
     count: int = 1
+    words: ProcessGroup | None = field(default=None, repr=False, compare=False)
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes and talks."""
         return self.rank == 0
+
+    def exchange(self, word: T) -> list[T]:
+        """The word of every process, in order. Raises :class:`ElsewhereError` where one has an error to tell, or has died."""
+        return self._exchange(word, None)
+
+    def from_first(self, word: T | None) -> T:
+        """The first one's word; what the others say is not listened to."""
+        heard = self.exchange(word if self.first else None)[0]
+        assert heard is not None
+        return heard
+
+    def tell(self, error: UserError) -> None:
+        """Say at the others' next exchange, to which :meth:`heed` calls them, that this process has failed."""
+        if self.store is not None:
+            self.store.set("told", "")
+        with suppress(ElsewhereError):
+            self._exchange(None, str(error))
+
+    def heed(self) -> None:
+        """Between two pieces of long work: raise what another process tells instead of letting it wait for the last piece."""
+        if self.store is not None and self.store.check(["told"]):
+            self.exchange(None)
+
+    def together(self, action: Callable[[], T]) -> T:
+        """What ``action`` gives. Where it raises ``UserError`` in one process, that is raised in all; nobody waits in vain."""
+        try:
+            result = action()
+        except UserError as error:
+            self.tell(error)
+            raise
+        self.exchange(None)
+        return result
+
+    def require_same(self, word: str, what: str) -> None:
+        """Raise ``UserError`` in all processes where they do not all have the same ``word``, which stands for ``what``."""
+        if len(set(self.exchange(word))) > 1:
+            raise UserError(f"the processes have not the same {what}: give all of them the same")
+
+    @contextmanager
+    def entered(self, context: AbstractContextManager[T]) -> Iterator[T]:
+        """``context``, once every process could enter its own."""
+        with ExitStack() as stack:
+            yield self.together(lambda: stack.enter_context(context))
 
     def share(self, rows: Tensor) -> Tensor:
         """This process's rows of those of all (count * N, ...): (N, ...), in the order of ranks."""
@@ -43,6 +103,9 @@ class Processes:
         """The means over the processes of scalars that each of them has."""
         if self.count == 1:
             return dict(values)
+        import torch
+        import torch.distributed as dist
+
         total = torch.stack([value.detach().double() for value in values.values()])
         dist.all_reduce(total)
         return dict(zip(values, total / self.count, strict=True))
@@ -51,47 +114,34 @@ class Processes:
         """The largest of the numbers of all processes; ``device`` is where they meet."""
         if self.count == 1:
             return number
+        import torch
+        import torch.distributed as dist
+
         found = torch.tensor(number, device=device)
         dist.all_reduce(found, dist.ReduceOp.MAX)
         return int(found)
 
-    def together(self, action: Callable[[], T]) -> T:
-        """What ``action`` gives. Where it raises ``UserError`` in one process, that is raised in all; nobody waits in vain."""
+    def _exchange(self, word: T, error: str | None) -> list[T]:
         if self.count == 1:
-            return action()
-        mistake: str | None = None
-        try:
-            result = action()
-        except UserError as error:
-            mistake = str(error)
-        mistakes: list[Any] = [None] * self.count
-        dist.all_gather_object(mistakes, mistake)
-        for said in mistakes:
-            if said is not None:
-                raise UserError(said)
-        return result
+            return [word]
+        import torch.distributed as dist
 
-    def require_same(self, word: str, what: str) -> None:
-        """Raise ``UserError`` in all processes where they do not all have the same ``word``, which stands for ``what``."""
-        if self.count == 1:
-            return
-        words: list[Any] = [None] * self.count
-        dist.all_gather_object(words, word)
-        if len(set(words)) > 1:
-            raise UserError(f"the processes of this run have not the same {what}: give all of them the same")
-
-    @contextmanager
-    def entered(self, context: AbstractContextManager[T]) -> Iterator[T]:
-        """``context``, once every process could enter its own."""
-        with ExitStack() as stack:
-            yield self.together(lambda: stack.enter_context(context))
+        said: list[Any] = [None] * self.count
+        with lost_connections():
+            dist.all_gather_object(said, (word, error), group=self.words)
+        errors = [told for _, told in said if told is not None]
+        if errors and error is None:
+            raise ElsewhereError(errors[0])
+        return [each for each, _ in said]
 
 
-def local_device(device: torch.device) -> torch.device:
-    """``device``, or of several GPUs the one that belongs to this process of its node."""
-    if device == torch.device("cuda") and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+@contextmanager
+def lost_connections() -> Iterator[None]:
+    """A connection that breaks, because the process at its other end has died, as :class:`ElsewhereError`."""
+    try:
+        yield
+    except (RuntimeError, pickle.UnpicklingError) as broken:
+        raise ElsewhereError(ENDED) from broken
 
 
 def launched() -> Processes:
@@ -99,37 +149,63 @@ def launched() -> Processes:
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
-@contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
-    """The processes that ``torchrun`` started, connected: by NCCL on GPUs, else by gloo. A single one where it started none.
+_connections = count_up()
 
-    A mistake that several processes find is said by the one that finds it first; the others leave in silence, with its status.
+
+@contextmanager
+def connected(device: torch.device | None = None) -> Iterator[Processes]:
+    """The processes that ``torchrun`` started, connected; a single one where it started none.
+
+    Tensors go by NCCL where they are on a GPU ``device``, else by gloo, which carries words in any case. Processes that the
+    caller has connected stay so.
+
+    Of a mistake, whichever processes find it or hear of it, one says it: every one raises it, in one it is ``mine_to_say``.
     """
     if launched().count == 1:
         yield Processes()
         return
-    if device.type == "cuda":
+    import torch
+    import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
+
+    if dist.is_initialized():
+        words: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
+        yield Processes(dist.get_rank(), dist.get_world_size(), words)
+        return
+    on_gpu = device is not None and device.type == "cuda"
+    if on_gpu:
         torch.cuda.set_device(device)
-    store, rank, count = next(iter(rendezvous("env://")))
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    met, rank, count = next(iter(rendezvous("env://")))
+    # What was said when these processes were connected before has nothing to do with this time.
+    store = dist.PrefixStore(f"ganeval-{next(_connections)}", met)  # type: ignore[attr-defined]
+    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    words = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
     try:
-        yield Processes(rank, count)
+        with user_errors():
+            yield Processes(rank, count, words, store)
     except UserError as error:
-        if _said_before(store):
-            raise SystemExit(error.exit_status) from error
-        error.mine_to_say = True
+        error.mine_to_say = _is_first_to_say(store)
         raise
     except RuntimeError as error:  # the connection broke: because another process left with a mistake?
-        if _said_before(store, mistakes=0):
-            raise SystemExit(UserError.exit_status) from error
+        if _was_said(store):
+            elsewhere = ElsewhereError(ENDED)
+            elsewhere.mine_to_say = False
+            raise elsewhere from error
         raise
     dist.destroy_process_group()
 
 
-def _said_before(store: Any, mistakes: int = 1) -> bool:
-    """Whether another process has said a mistake, once ``mistakes`` of this one are counted."""
+def _is_first_to_say(store: Store) -> bool:
+    """Whether no other process has said a mistake; from now on, this one has."""
     try:
-        return bool(store.add("mistakes", mistakes) > mistakes)
+        return store.add("mistakes", 1) == 1
     except RuntimeError:  # the store went with the process that kept it, which said why
+        return False
+
+
+def _was_said(store: Store) -> bool:
+    """Whether a process has said a mistake."""
+    try:
+        return store.add("mistakes", 0) > 0
+    except RuntimeError:
         return True

@@ -80,8 +80,8 @@ def score(
     _require_enough(images.count, images.remedy, wanted)
     only_moments = not per_class and all(metric.moments_suffice for metric in wanted)
     banks = banks_of(images, given or against, here, network, talk, only_moments=only_moments, keep=keep_features)
-    if not team.leads:
-        return team.from_leader(None)
+    if not team.first:
+        return team.from_first(None)
     keep.finish(images, banks.fake, network, rules, sampled.differences(rules))
     wanted, idle = meaningful(wanted, banks.fake, network, named=metrics is not None)
     measurement = Measurement(banks, network, images.classes, held_against.name if held_against else "the images", rules)
@@ -108,7 +108,7 @@ def score(
         per_class=measurement.per_class() if per_class else (),
         left_out=(*left_out, *idle),
     )
-    return team.from_leader(card)
+    return team.from_first(card)
 
 
 def _with_sampling(

@@ -133,10 +133,10 @@ def extraction_progress() -> Iterator[Talk]:
 
     Nothing where stderr is not a terminal, or another process speaks.
     """
-    from ganeval.team import leads
+    from ganeval.processes import launched
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = not (Console(stderr=True).is_terminal and leads())
+    quiet = not (Console(stderr=True).is_terminal and launched().first)
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
         tasks: dict[str, TaskID] = {}
 

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import click
 
-from ganeval.errors import UserError
-from ganeval.team import leads
+from ganeval.errors import UserError, user_errors
+from ganeval.processes import launched
 
-USER_MISTAKE, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 class Mistake(click.UsageError):
@@ -22,7 +22,7 @@ class Mistake(click.UsageError):
 
     def show(self, file: IO[Any] | None = None) -> None:
         command = self.ctx.command_path if self.ctx else "ganeval"
-        click.echo(f"ganeval: {_one_line(self.format_message()).rstrip('.')} (see '{command} --help')", err=True)
+        _say(f"{self.format_message().rstrip('.')} (see '{command} --help')")
 
 
 @contextmanager
@@ -35,8 +35,10 @@ def _usage_in_one_line() -> Iterator[None]:
         raise Mistake(error.format_message(), error.ctx) from error
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _say(text: str, mine: bool | None = None) -> None:
+    """One line on stderr, where it is this process's to say it; of processes that found it unconnected, the first one's."""
+    if launched().first if mine is None else mine:
+        click.echo(f"ganeval: {' '.join(text.split())}", err=True)
 
 
 class Group(click.Group):
@@ -48,26 +50,17 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _usage_in_one_line():
+            with _usage_in_one_line(), user_errors():
                 return super().invoke(ctx)
         except UserError as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            if not (leads() or error.mine_to_say):
-                ctx.exit(error.exit_status)
-            click.echo(f"ganeval: {_one_line(str(error))}", err=True)
+            _say(str(error), error.mine_to_say)
             ctx.exit(error.exit_status)
         except KeyboardInterrupt:
-            click.echo("ganeval: interrupted", err=True)
+            _say("interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader of our results went away (| head): nothing is left to say, not even at interpreter exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
-        except OSError as error:  # a file that cannot be read, wherever that is: no permission, a medium that fails
-            if error.filename is None:
-                raise
-            if ctx.params.get("debug"):
-                traceback.print_exc()
-            click.echo(f"ganeval: {error.filename}: {_one_line(error.strerror or str(error)).lower()}", err=True)
-            ctx.exit(USER_MISTAKE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ganeval import __version__
+from ganeval.allocator import keep_freed_memory
 from ganeval.cli.cas import cas
 from ganeval.cli.classifier import classifier
 from ganeval.cli.curve import curve
@@ -38,6 +39,7 @@ def main(debug: bool) -> None:
 
     What was computed once is kept in the folder GANEVAL_HOME.  [default: ~/.cache/ganeval]
     """
+    keep_freed_memory()
 
 
 for _verb in (train, score, cas, ref, curve, sample, import_, export, ls, classifier, data, leaderboard, protocol):

@@ -77,19 +77,20 @@ def score(
     from ganeval.importers.studiogan import Hints
     from ganeval.scoring import score as run_scoring
     from ganeval.sources.saving import Keep
-    from ganeval.team import leads, team
+    from ganeval.team import team
     from ganeval.terminal import extraction_progress
 
     printed = str(per_class) == "-"
     if printed and as_json:
         raise UserError("--json and --per-class - both print to stdout: give --per-class a file, the card holds the table too")
-    for path in (out, None if printed else per_class):
-        if path and leads():
-            require_writable(path)
-    if leaderboard and leads():
-        require_folder(leaderboard)
     keys = _keys(metrics) if metrics is not None else None
-    with team(), extraction_progress() as talk:
+    with team() as processes, extraction_progress() as talk:
+        if processes.first:
+            for path in (out, None if printed else per_class):
+                if path:
+                    require_writable(path)
+            if leaderboard:
+                require_folder(leaderboard)
         card = run_scoring(
             source, protocol=protocol, metrics=keys, dataset=dataset, reference=reference,
             extractor=with_weights(protocol, extractor, weights), precision=precision, num=num, seed=seed, device=device,
@@ -97,8 +98,8 @@ def score(
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
             per_class=per_class is not None, checkpoint=checkpoint,
         )  # fmt: skip
-    if not leads():
-        return
+    if not processes.first:
+        return  # with 0 whatever became of the metrics: torchrun would end the one that has yet to print
     give_card(card, as_json=as_json, out=out, leaderboard=leaderboard, shown=not printed)
     if per_class:
         _give_classes(card, None if printed else per_class)

@@ -61,13 +61,13 @@ def train(
     ganeval train reacgan digits ema.decay=0.99 --out runs/short-ema -n
     """
     from ganeval.environment import find_device
-    from ganeval.processes import joined, launched, local_device
+    from ganeval.processes import connected, launched
     from ganeval.training.engine import Engine
     from ganeval.training.loop import Habits
     from ganeval.training.loop import train as run_training
     from ganeval.training.plan import describe, resolve
 
-    where = local_device(find_device(device))
+    where = find_device(device)
     if dry_run:
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, launched())
@@ -75,7 +75,7 @@ def train(
         if engine.processes.first:
             click.echo(json.dumps(describe(resolved, data, engine), indent=2))
         return
-    with joined(where) as processes:
+    with connected(where) as processes:
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, processes)
         folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"

@@ -19,11 +19,16 @@ from torch import Tensor
 Matrix = Callable[[int, int], Tensor]
 """(n, m) to the float32 matrix (m, n) that brings n pixels to m."""
 
-BAND = 75
-"""Rows of the matrix per product; measured: a quarter of 299 is fastest for images of 32 to 256 pixels."""
+SCRATCH = 2**20
+"""Numbers between the two products at a time on a CPU: enough planes for one product, and still near the cache."""
 
-SCRATCH = 2**18
-"""Numbers between the two products at a time on a CPU: what its cache holds."""
+STRIP = 1200
+"""Rows of these that are brought to their width at a time on a CPU: what its cache holds together with the result."""
+
+
+def band_for(n: int) -> int:
+    """Rows of a matrix of ``n`` columns per product: fewer make many small products, more multiply by zeros. Measured."""
+    return min(max(4800 // n, 30), 75)
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,7 @@ class Resizer:
         for start in range(0, count, step):
             x = images[start : start + step].reshape(-1, height, width).to(torch.float32)
             out = made[start : start + step].view(-1, size)
-            _by_bands(x, down, across, out)
-            if self.clipped:
-                out.clamp_(0, 255)
+            _by_bands(x, down, across, out, self.clipped)
         return made
 
 
@@ -60,24 +63,28 @@ class Band(NamedTuple):
     weights: Tensor
 
 
-def _by_bands(x: Tensor, down: tuple[Band, ...], across: tuple[Band, ...], out: Tensor) -> None:
-    """Planes (P, H, W) brought to ``out`` (P * size, size): first their columns, then their rows."""
+def _by_bands(x: Tensor, down: tuple[Band, ...], across: tuple[Band, ...], out: Tensor, clipped: bool) -> None:
+    """Planes (P, H, W) brought to ``out`` (P * size, size): first their columns, then their rows, a strip of them at a time."""
     planes, _, width = x.shape
     tall = x.new_empty(planes, len(out) // planes, width)
     for band in down:
         torch.bmm(band.weights.expand(planes, -1, -1), x[:, band.source], out=tall[:, band.target])
     rows = tall.view(-1, width)
-    for band in across:
-        torch.mm(rows[:, band.source], band.weights.T, out=out[:, band.target])
+    strip = STRIP if x.device.type == "cpu" else len(rows)
+    for narrow, wide in zip(rows.split(strip), out.split(strip), strict=True):
+        for band in across:
+            torch.mm(narrow[:, band.source], band.weights.T, out=wide[:, band.target])
+        if clipped:
+            wide.clamp_(0, 255)
 
 
 @lru_cache(maxsize=64)
 def _bands(matrix: Matrix, n: int, m: int, device: torch.device) -> tuple[Band, ...]:
     """The matrix (m, n) cut into bands: an output pixel needs only its neighbourhood, most of the matrix is zero."""
     whole = matrix(n, m).to(device)
-    bands = []
-    for start in range(0, m, BAND):
-        part = whole[start : start + BAND]
+    bands, high = [], band_for(n)
+    for start in range(0, m, high):
+        part = whole[start : start + high]
         used = part.ne(0).any(dim=0).nonzero()
         source = slice(int(used[0]), int(used[-1]) + 1)
         bands.append(Band(slice(start, start + len(part)), source, part[:, source].contiguous()))

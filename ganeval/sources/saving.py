@@ -24,7 +24,6 @@ from ganeval.files import UNFINISHED, disk_errors, fsync, new_folder, require_fo
 from ganeval.protocols import Protocol as Rules
 from ganeval.sources.bank import record_of
 from ganeval.sources.base import Batches, FeatureSource, ImageSource, Source
-from ganeval.team import current_team
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,8 @@ class Writer(Protocol):
 
 
 class Saved(ImageSource):
-    """``source`` as it is; what it gives is also written to ``path``, once.
+    """``source`` as it is; what it gives is also written to ``path``, once: as it is asked for where that is in one go, by the
+    first of several processes after they have had their shares.
 
     ``path`` is a new folder, or a new ``.npz`` file; it appears when it is complete. Raises ``UserError`` where it exists.
     """
@@ -76,8 +76,6 @@ class Saved(ImageSource):
         self.fingerprint, self.origin = source.fingerprint, source.origin
         if path.exists():
             raise UserError(f"{path} exists: choose another name for the images or remove it")
-        if current_team().size > 1:
-            raise UserError("--save-images: several processes have a share of the images each, score with a single one")
         require_folder(path.parent)
         bad = [name for name in self.classes if "/" in name or "\\" in name or name.startswith(".")]
         if bad and self.labelled:
@@ -87,7 +85,7 @@ class Saved(ImageSource):
         return self.source.deviations(protocol)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Batches:
-        if self.done or (start, stop or self.count) != (0, self.count):
+        if self.done or (start, self.count if stop is None else stop) != (0, self.count):
             yield from self.source.batches(start, stop)
             return
         with disk_errors(self.path), self._writer() as writer:
@@ -97,7 +95,7 @@ class Saved(ImageSource):
         self.done = True
 
     def finish(self) -> None:
-        """Write the images where nobody has asked for them, because their features were known."""
+        """Write the images where nobody has asked for all of them: known features, or several processes."""
         if not self.done:
             for _ in self.batches():
                 pass
