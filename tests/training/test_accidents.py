@@ -61,8 +61,9 @@ def mounted(path: Path, options: str) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(shutil.which("mount") is None, reason="no mount on this system")
-def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(train: Run, tmp_path: Path) -> None:
-    often = ("--checkpoint-every", 1, "--keep", 1000)
+@pytest.mark.parametrize("viewer", ["--no-tensorboard", "--tensorboard"])
+def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(train: Run, tmp_path: Path, viewer: str) -> None:
+    often = ("--checkpoint-every", 1, "--keep", 1000, "--log-every", 1, viewer)
     with mounted(tmp_path / "disk", "size=1200k") as disk:
         out = disk / "run"
         done = train("--out", out, "--steps", 100, *often)
