@@ -22,6 +22,9 @@ from ganeval.extractors.resize import Resizer
 GPU_BLOCK = 64
 """Images per forward pass on anything but a CPU."""
 
+HALF = "bf16, images and biases in fp32"
+"""What half precision means here, for the features kept in the cache."""
+
 Triple = tuple[float, float, float]
 
 
@@ -88,7 +91,7 @@ class NetworkExtractor(Extractor):
 
     @property
     def fingerprint(self) -> str:
-        return f"{super().fingerprint}:{self._known.head}{':bf16' if self._half else ''}"
+        return f"{super().fingerprint}:{self._known.head}{f':{HALF}' if self._half else ''}"
 
     def __call__(self, images: Tensor) -> Extracted:
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:

@@ -13,18 +13,25 @@ from torch import Tensor, nn
 
 
 class RectifiedConv(nn.Module):
-    """max(0, ``conv`` (x)); in bfloat16 under autocast. For evaluation alone."""
+    """max(0, ``conv`` (x)); under autocast in bfloat16, but for biases on a CPU and for convolutions of images.
+
+    Those two cost next to nothing, and half of what bfloat16 does to a Fréchet distance comes from each: they are off by the
+    same for every image.
+    """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         self.conv = conv
+        self._of_images = conv.in_channels <= 3
         self._laid_out: dict[torch.dtype, tuple[Tensor, Tensor | None]] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         kind = x.device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        half = torch.is_autocast_enabled(kind) and not self._of_images
+        dtype = torch.get_autocast_dtype(kind) if half else x.dtype
         if kind != "cpu" or not _has_operation(dtype):
-            plain: Tensor = self.conv(x)
+            with torch.autocast(kind, dtype if half else None, enabled=half):
+                plain: Tensor = self.conv(x)
             return plain.relu_()
         x = x.to(dtype)
         weight, bias = self._weights(x, dtype)
@@ -39,7 +46,7 @@ class RectifiedConv(nn.Module):
         if dtype not in self._laid_out:
             weight, bias = self.conv.weight.to(dtype), self.conv.bias
             laid_out = torch.ops.mkldnn._reorder_convolution_weight(weight, *self._how(), list(x.shape))
-            self._laid_out[dtype] = laid_out, None if bias is None else bias.to(dtype)
+            self._laid_out[dtype] = laid_out, bias
         return self._laid_out[dtype]
 
     def __getstate__(self) -> dict[str, Any]:

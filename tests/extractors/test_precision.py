@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ganeval.errors import UserError
 from ganeval.extractors import rectified
+from ganeval.extractors.network import HALF
 from ganeval.extractors.rectified import RectifiedConv
 from ganeval.extractors.registry import find_extractor
 from ganeval.metrics.base import FRECHET
@@ -32,7 +33,7 @@ def test_bf16_features_are_near_and_float32_and_have_a_name_of_their_own(exact: 
     assert near.features.dtype == near.logits.dtype == torch.float32
     assert half.name == f"{exact.name}@bf16"
     assert half.record["precision"] == "bf16"
-    assert half.fingerprint == f"{exact.fingerprint}:bf16"
+    assert half.fingerprint == f"{exact.fingerprint}:{HALF}"
     assert FRECHET.column("inception@bf16") == "FD-inception@bf16"
     assert FRECHET.column("inception-clean@bf16") == "FD-inception-clean@bf16"
     assert exact.in_precision("fp32") is exact
@@ -72,3 +73,29 @@ def test_the_one_layer_is_the_two_in_turn(case: dict[str, Any], monkeypatch: pyt
         torch.testing.assert_close(near.float(), expected, rtol=0.05, atol=0.05)
         monkeypatch.setattr(rectified, "_has_operation", lambda dtype: False)
         assert torch.equal(layer(x), expected)
+
+
+@pytest.mark.parametrize("as_one", [True, False])
+def test_images_are_not_rounded(as_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    conv, images = nn.Conv2d(3, 4, 3), torch.rand(2, 3, 8, 8)
+    if not as_one:
+        monkeypatch.setattr(rectified, "_has_operation", lambda dtype: False)
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            made = RectifiedConv(conv)(images)
+        assert made.dtype == torch.float32
+        torch.testing.assert_close(made, conv(images).relu(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.skipif(not rectified._has_operation(torch.bfloat16), reason="this torch has not the one operation")
+def test_biases_are_not_rounded() -> None:
+    """-1 + (1 + 2^-12), of which bfloat16 would leave 0."""
+    conv = nn.Conv2d(4, 4, 1)
+    with torch.no_grad():
+        conv.weight.fill_(-0.25)
+        conv.bias.fill_(1 + 2**-12)  # type: ignore[union-attr]
+        with torch.autocast("cpu", torch.bfloat16):
+            made = RectifiedConv(conv)(torch.ones(2, 4, 8, 8))
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(made.float(), torch.full((2, 4, 8, 8), 2**-12))
