@@ -1,8 +1,8 @@
-"""One batch out of the batches of several processes, with gradient."""
+"""One batch out of the batches of several processes, with gradient; and one process's part of what is drawn for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,7 +16,7 @@ _ALONE: ContextVar[bool] = ContextVar("alone", default=False)
 
 @contextmanager
 def nothing_gathered() -> Iterator[None]:
-    """Inside the block every process is by itself: :func:`gather` gives what it is given."""
+    """Inside the block every process is by itself: :func:`gather` and :func:`drawn` act as in a single one."""
     token = _ALONE.set(True)
     try:
         yield
@@ -35,12 +35,28 @@ def gather(tensor: Tensor) -> Tensor:
     these over the processes: 1/W sum_r W dL/de_r de_r/dw = dL/dw, the gradient of a single process that holds the union
     batch. Everything L reads must pass through here; a term that is a mean over samples needs no gathering at all.
     """
-    if _ALONE.get() or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if _alone():
         return tensor
     if tensor.is_floating_point():
         gathered: Tensor = _Gather.apply(tensor)
         return gathered
     return _rows_of_all(tensor)
+
+
+def drawn(draw: Callable[[int], Tensor], count: int) -> Tensor:
+    """This process's ``count`` rows of chance, where ``draw(n)`` draws n rows (n, ...) from a generator all processes share.
+
+    It is drawn for the batches of all processes, and each takes the rows of its own rank. So chance is the same as in a single
+    process with the whole batch, and every process leaves the generator where that one would.
+    """
+    if _alone():
+        return draw(count)
+    first = dist.get_rank() * count
+    return draw(dist.get_world_size() * count)[first : first + count]
+
+
+def _alone() -> bool:
+    return _ALONE.get() or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
 
 
 def _rows_of_all(tensor: Tensor) -> Tensor:

@@ -25,7 +25,10 @@ class Augmentation(Part):
 
     @abstractmethod
     def apply(self, images: Tensor, state: State, rng: torch.Generator) -> Tensor:
-        """Images (N, C, R, R) in [-1, 1] to images of the same shape, with gradient."""
+        """Images (N, C, R, R) in [-1, 1] to images of the same shape, with gradient.
+
+        Chance comes from ``rng`` by :class:`~ganeval.augment.chance.Draws`: it is the same in all processes.
+        """
 
     def mix(self, real: Tensor, fake: Tensor, state: State, rng: torch.Generator) -> Tensor:
         """The real images the discriminator is shown, before :meth:`apply` (APA replaces some by fakes)."""

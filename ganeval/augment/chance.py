@@ -1,16 +1,21 @@
-"""Random numbers of a batch: one per image, in float64, from one generator."""
+"""Random numbers of a batch: one per image, in float64, from one generator that all processes share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ganeval.gather import drawn
 
 
 @dataclass(frozen=True)
 class Draws:
     """Draws for ``count`` images from ``rng``, on its device; every method gives (count,).
+
+    Several processes, each with ``count`` images of one batch, draw what a single one with all of them would.
 
     Parameters are drawn in float64 whatever the images are, so float32 and float64 images meet the same transforms.
     """
@@ -20,20 +25,23 @@ class Draws:
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
         """float64, uniform in [low, high)."""
-        drawn = torch.rand(self.count, generator=self.rng, device=self.rng.device, dtype=torch.float64)
-        return low + (high - low) * drawn
+        return low + (high - low) * drawn(lambda count: torch.rand(count, **self._options, dtype=torch.float64), self.count)
 
     def normal(self, deviation: float = 1.0) -> Tensor:
         """float64, normal with mean 0."""
-        return deviation * torch.randn(self.count, generator=self.rng, device=self.rng.device, dtype=torch.float64)
+        return deviation * drawn(lambda count: torch.randn(count, **self._options, dtype=torch.float64), self.count)
 
     def whole(self, low: int, high: int) -> Tensor:
         """int64, uniform over low, low + 1 ... high."""
-        return torch.randint(low, high + 1, (self.count,), generator=self.rng, device=self.rng.device)
+        return drawn(lambda count: torch.randint(low, high + 1, (count,), **self._options), self.count)
 
     def happens(self, probability: Tensor | float) -> Tensor:
         """bool, true with ``probability``: never at 0, always at 1."""
         return self.uniform() < probability
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"generator": self.rng, "device": self.rng.device}
 
 
 def per_image(values: Tensor, images: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganeval.gather import drawn
+
 
 def flip_and_shift(images: Tensor, rng: torch.Generator) -> Tensor:
     """The transform of consistency regularisation: images (N, C, H, W) to images of the same shape.
@@ -17,9 +19,9 @@ def flip_and_shift(images: Tensor, rng: torch.Generator) -> Tensor:
 
     def shifts(size: int) -> Tensor:
         most = size // 8
-        return torch.randint(-most, most + 1, (count, 1), generator=rng, device=device)
+        return drawn(lambda rows: torch.randint(-most, most + 1, (rows, 1), generator=rng, device=device), count)
 
-    mirrored = torch.rand(count, 1, generator=rng, device=device) < 0.5
+    mirrored = drawn(lambda rows: torch.rand(rows, 1, generator=rng, device=device), count) < 0.5
     rows = reflected(torch.arange(height, device=device) - shifts(height), height)  # N x H
     columns = reflected(torch.arange(width, device=device) - shifts(width), width)  # N x W
     columns = torch.where(mirrored, width - 1 - columns, columns)

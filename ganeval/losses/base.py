@@ -40,7 +40,8 @@ class Stage:
     them; ``real_verdict`` and ``fake_verdict`` are the discriminator's answers to the same images, augmented.
     In the discriminator's update ``fake`` carries no generator graph; in the generator's update it does, and ``fresh_real()``
     gives a further batch of real images and labels, augmented like any other.
-    ``rng`` is the step's own generator on the images' device: every random draw takes it. ``step`` counts generator updates.
+    ``rng`` is the step's own generator on the images' device, the same in all processes: every random draw takes it, for the
+    whole batch, by :func:`ganeval.gather.drawn`. ``step`` counts generator updates.
     ``drawn_z`` are the latents as they were drawn, where :meth:`Regularizer.latents` turned them into ``z``.
     """
 
@@ -91,7 +92,7 @@ class Regularizer(Part):
         return z
 
     def select(self, adv: Tensor, step: int) -> Tensor:
-        """The adversarial logits (M <= N,) that enter the generator's loss."""
+        """The adversarial logits (M,) that enter the generator's loss: some of the N of this process, or of those of all."""
         return adv
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor | None:

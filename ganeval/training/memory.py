@@ -75,9 +75,9 @@ def memory_of(recipe: Recipe, shape: ImageShape, num_classes: int, engine: Engin
             real = torch.empty(batch, shape.channels, shape.resolution, shape.resolution), torch.zeros(batch, dtype=torch.int64)
             rng = torch.Generator()
             with saved_bytes(state.generator, state.discriminator) as in_d:
-                discriminator_pass(state, recipe, Processes(), real, rng, rng)
+                discriminator_pass(state, recipe, Processes(), real, rng)
             with saved_bytes(state.generator, state.discriminator) as in_g:
-                generator_pass(state, recipe, Processes(), repeat(real), rng, rng)
+                generator_pass(state, recipe, Processes(), repeat(real), rng)
     finally:
         filter_matrices.cache_clear()
     weights = [parameter for network in (state.generator, state.discriminator) for parameter in network.parameters()]

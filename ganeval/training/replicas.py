@@ -7,12 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ganeval.processes import Processes
-from ganeval.rng import generator_for
 
 KEEP_BUFFERS = next(
     name
@@ -59,24 +57,3 @@ class Replica:
         if still_to_come and isinstance(self.loss, DistributedDataParallel):
             return self.loss.no_sync()
         return nullcontext()
-
-
-class OwnChance:
-    """What a process draws for itself: augmentations, and what regularisers draw."""
-
-    def __init__(self, processes: Processes) -> None:
-        self.processes = processes
-        self._step: torch.Generator | None = None
-        self._own: torch.Generator | None = None
-
-    def beside(self, rng: torch.Generator) -> torch.Generator:
-        """The generator of this process beside the step's ``rng``, a function of its seed and the rank.
-
-        It is ``rng`` itself in a single process, and goes on for as long as it is asked for beside the same ``rng``.
-        """
-        if self.processes.count == 1:
-            return rng
-        if self._own is None or self._step is not rng:
-            self._step = rng
-            self._own = generator_for(rng.device, rng.initial_seed(), "process", self.processes.rank)
-        return self._own

@@ -18,7 +18,7 @@ from ganeval.networks.layers import track_batch_statistics
 from ganeval.processes import Processes
 from ganeval.recipes.recipe import Recipe
 from ganeval.training.non_finite import require_finite_weights
-from ganeval.training.replicas import Log, OwnChance, Replica
+from ganeval.training.replicas import Log, Replica
 from ganeval.training.state import AUGMENTATION, TrainState
 
 Batch = tuple[Tensor, Tensor]
@@ -60,7 +60,6 @@ class Replicas:
     """What this process computes of each update, among others that compute the rest."""
 
     processes: Processes
-    chance: OwnChance
     d_loss: Replica
     g_loss: Replica
 
@@ -70,7 +69,6 @@ def replicate(state: TrainState, recipe: Recipe, processes: Processes = ALONE) -
     d_loss, g_loss = (partial(function, state, recipe, processes) for function in (discriminator_pass, generator_pass))
     return Replicas(
         processes,
-        OwnChance(processes),
         Replica(state.discriminator, d_loss, processes),
         Replica(state.generator, g_loss, processes),
     )
@@ -84,13 +82,13 @@ def discriminator_update(
     Several processes give their ``replicas`` and batches that are shares; ``rng`` is the same in all of them.
     """
     replicas = replicas or replicate(state, recipe)
-    own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
+    passes = recipe.schedule.accumulation
     state.guard.begin((state.generator, state.discriminator), state.extras)
     state.d_optimizer.zero_grad(set_to_none=True)
     logs = []
     for done in range(1, passes + 1):
         with replicas.d_loss.unshared(done < passes):
-            loss, log = replicas.d_loss.loss(next(batches), rng, own)
+            loss, log = replicas.d_loss.loss(next(batches), rng)
             state.d_scaler.scale(loss / passes).backward()
             logs.append(log)
     log = replicas.processes.mean(_mean(logs))
@@ -109,13 +107,13 @@ def generator_update(
 ) -> Log:
     """Update the generator once on ``schedule.accumulation`` batches of latents; ``batches`` serves regularisers."""
     replicas = replicas or replicate(state, recipe)
-    own, passes = replicas.chance.beside(rng), recipe.schedule.accumulation
+    passes = recipe.schedule.accumulation
     state.guard.begin((state.generator, state.discriminator), state.extras)
     state.g_optimizer.zero_grad(set_to_none=True)
     logs = []
     for done in range(1, passes + 1):
         with replicas.g_loss.unshared(done < passes):
-            loss, log = replicas.g_loss.loss(batches, rng, own)
+            loss, log = replicas.g_loss.loss(batches, rng)
             state.g_scaler.scale(loss / passes).backward()
             logs.append(log)
     log = replicas.processes.mean(_mean(logs))
@@ -133,16 +131,16 @@ def _mean(logs: list[Log]) -> Log:
 
 
 def discriminator_pass(
-    state: TrainState, recipe: Recipe, processes: Processes, real_batch: Batch, rng: torch.Generator, own: torch.Generator
+    state: TrainState, recipe: Recipe, processes: Processes, real_batch: Batch, rng: torch.Generator
 ) -> tuple[Tensor, Log]:
     """The discriminator's loss on one batch (this process's share), with its graph."""
     track_batch_statistics(state.generator, False)
     real, y_real = real_batch
-    drawn, z, y_fake = _draw(state, recipe, processes, len(y_real) * processes.count, rng, own)
+    drawn, z, y_fake = _draw(state, recipe, processes, len(y_real) * processes.count, rng)
     with torch.no_grad():
         fake = state.generator(z, y_fake)
-    augment = _augmenter(state, recipe, own)
-    shown = recipe.augmentation.mix(real, fake, state.extras[AUGMENTATION], own) if recipe.augmentation else real
+    augment = _augmenter(state, recipe, rng)
+    shown = recipe.augmentation.mix(real, fake, state.extras[AUGMENTATION], rng) if recipe.augmentation else real
     on_real = state.discriminator(augment(shown), y_real)
     on_fake = state.discriminator(augment(fake), y_fake)
     conditional = recipe.conditioning.d_loss(on_real, on_fake, y_real, y_fake)
@@ -150,7 +148,7 @@ def discriminator_pass(
     loss = conditional if adversarial is None else conditional + adversarial
     stage = Stage(
         **_networks(state), real=shown, y_real=y_real, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
-        real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=own,
+        real_verdict=on_real, fake_verdict=on_fake, augment=augment, fresh_real=_no_batch, rng=rng,
     )  # fmt: skip
     for regularizer in recipe.regularizers:
         penalty = regularizer.d_penalty(stage, state.extras[regularizer.kind])
@@ -163,20 +161,20 @@ def discriminator_pass(
 
 
 def generator_pass(
-    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator, own: torch.Generator
+    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator
 ) -> tuple[Tensor, Log]:
     """The generator's loss on one batch of latents (this process's share), with its graph and none of the discriminator's."""
     track_batch_statistics(state.generator, True)
     with frozen(state.discriminator):
-        return _generator_loss(state, recipe, processes, batches, rng, own)
+        return _generator_loss(state, recipe, processes, batches, rng)
 
 
 def _generator_loss(
-    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator, own: torch.Generator
+    state: TrainState, recipe: Recipe, processes: Processes, batches: Iterator[Batch], rng: torch.Generator
 ) -> tuple[Tensor, Log]:
-    drawn, z, y_fake = _draw(state, recipe, processes, recipe.schedule.batch_size, rng, own)
+    drawn, z, y_fake = _draw(state, recipe, processes, recipe.schedule.batch_size, rng)
     fake = state.generator(z, y_fake)
-    augment = _augmenter(state, recipe, own)
+    augment = _augmenter(state, recipe, rng)
     on_fake = state.discriminator(augment(fake), y_fake)
     conditional = recipe.conditioning.g_loss(on_fake, y_fake)
     judged = on_fake.adv
@@ -190,7 +188,7 @@ def _generator_loss(
 
     stage = Stage(
         **_networks(state), real=None, y_real=None, fake=fake, y_fake=y_fake, z=z, drawn_z=drawn,
-        real_verdict=None, fake_verdict=on_fake, augment=augment, fresh_real=fresh_real, rng=own,
+        real_verdict=None, fake_verdict=on_fake, augment=augment, fresh_real=fresh_real, rng=rng,
     )  # fmt: skip
     for regularizer in recipe.regularizers:
         penalty = regularizer.g_penalty(stage, state.extras[regularizer.kind])
@@ -199,7 +197,7 @@ def _generator_loss(
 
 
 def _draw(
-    state: TrainState, recipe: Recipe, processes: Processes, size: int, rng: torch.Generator, own: torch.Generator
+    state: TrainState, recipe: Recipe, processes: Processes, size: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Latents of the recipe's prior, the same as the regularisers want them, and labels uniform over the classes.
 
@@ -214,7 +212,7 @@ def _draw(
     y, drawn = processes.share(y), processes.share(drawn)
     z = drawn
     for regularizer in recipe.regularizers:
-        z = regularizer.latents(z, y, state.generator, state.discriminator, own)
+        z = regularizer.latents(z, y, state.generator, state.discriminator, rng)
     return drawn, z, y
 
 

@@ -12,18 +12,37 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ganeval.augment.ada import ADA
+from ganeval.augment.apa import APA
 from ganeval.augment.controller import AdaptiveAugmentation
+from ganeval.augment.diffaug import DiffAugment
+from ganeval.augment.simclr import SimCLR
 from ganeval.conditioning.acgan import ACGAN
+from ganeval.conditioning.adc import ADC
 from ganeval.conditioning.contrastive import Contrastive
 from ganeval.conditioning.d2dce import D2DCE
+from ganeval.conditioning.multi_hinge import MultiHinge
+from ganeval.conditioning.none import Unconditional
 from ganeval.conditioning.projection import Projection
+from ganeval.conditioning.tac import TAC
 from ganeval.losses.adversarial.hinge import Hinge
+from ganeval.losses.adversarial.wasserstein import Wasserstein
+from ganeval.losses.regularizers.balanced_consistency import BalancedConsistency
 from ganeval.losses.regularizers.consistency import Consistency
+from ganeval.losses.regularizers.dragan import Dragan
+from ganeval.losses.regularizers.feature_matching import FeatureMatching
+from ganeval.losses.regularizers.gradient_penalty import GradientPenalty
+from ganeval.losses.regularizers.latent_consistency import LatentConsistency
+from ganeval.losses.regularizers.latent_optimization import LatentOptimization
 from ganeval.losses.regularizers.lecam import LeCam
+from ganeval.losses.regularizers.max_gradient_penalty import MaxGradientPenalty
+from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.losses.regularizers.r1 import R1
+from ganeval.losses.regularizers.top_k import TopK
+from ganeval.losses.regularizers.weight_clipping import WeightClipping
 from ganeval.networks.base import ImageShape
 from ganeval.networks.big_resnet import BigGAN
-from ganeval.networks.biggan_deep import DeepBackbone
+from ganeval.networks.biggan_deep import BigGANDeep, DeepBackbone
 from ganeval.networks.dcgan import DCGAN
 from ganeval.networks.resnet import ResNet
 from ganeval.processes import Processes
@@ -43,22 +62,38 @@ REACGAN = Recipe(
     schedule=Schedule(steps=5, batch_size=8, d_steps=2),
     ema=EMA(decay=0.9, start=1),
 )
-CRITIC_WITH_BATCH_NORM = ResNet(z_dim=6, g_channels=2, d_channels=2)
+NORMALISED = ResNet(z_dim=6, g_channels=2, d_channels=2)
+"""Batch normalisation in both networks."""
+WITH_CODE = BigGAN(z_dim=6, shared_dim=4, g_channels=2, d_channels=2, code_dim=3)
+DEEP = BigGANDeep(z_dim=6, shared_dim=4, g_channels=2, d_channels=2, g_depth=1, d_depth=1, g_attention=(1,), d_attention=(1,))
+ACCUMULATED = Schedule(steps=5, batch_size=8, d_steps=1, accumulation=3)
 RECIPES = {
     "reacgan": REACGAN,
+    "reacgan-paper-simclr": replace(REACGAN, conditioning=D2DCE(embed_dim=4, formula="paper"), augmentation=SimCLR()),
     "contrastive": replace(REACGAN, conditioning=Contrastive(embed_dim=4)),
-    "acgan": replace(REACGAN, conditioning=ACGAN(), backbone=CRITIC_WITH_BATCH_NORM),
-    "projection-accumulated": replace(
-        REACGAN,
-        conditioning=Projection(),
-        schedule=Schedule(steps=5, batch_size=8, d_steps=1, accumulation=3),
-        regularizers=(LeCam(start=1),),
+    "acgan": replace(REACGAN, conditioning=ACGAN(), backbone=NORMALISED),
+    "projection-accumulated": replace(REACGAN, conditioning=Projection(), schedule=ACCUMULATED, regularizers=(LeCam(start=1),)),
+    "ada-lazy-r1": replace(
+        REACGAN, augmentation=ADA(initial_p=0.5, interval=2, kimg=1), regularizers=(R1(weight=0.1, interval=2),)
     ),
-    "r1-through-batch-norm": replace(
-        REACGAN, conditioning=Projection(), backbone=CRITIC_WITH_BATCH_NORM, regularizers=(R1(weight=0.1),)
+    "apa-accumulated": replace(REACGAN, augmentation=APA(initial_p=0.5, interval=1, kimg=1), schedule=ACCUMULATED),
+    "diffaug-icr": replace(REACGAN, augmentation=DiffAugment(), regularizers=(BalancedConsistency(), LatentConsistency())),
+    "tac": replace(REACGAN, conditioning=TAC(D2DCE(embed_dim=4))),
+    "adc": replace(REACGAN, conditioning=ADC(Contrastive(embed_dim=4))),
+    "multi-hinge": replace(REACGAN, conditioning=MultiHinge(), adversarial=None, regularizers=(FeatureMatching(), Consistency())),
+    "biggan-deep": replace(REACGAN, backbone=DEEP),
+    "info-top-k": replace(
+        REACGAN, backbone=WITH_CODE, regularizers=(MutualInformation(classes=3), TopK(decay_every=1, gamma=0.7))
+    ),
+    "logan": replace(REACGAN, prior="uniform", regularizers=(LatentOptimization(),)),
+    "r1-through-batch-norm": replace(REACGAN, conditioning=Projection(), backbone=NORMALISED, regularizers=(R1(weight=0.1),)),
+    "penalties": replace(
+        REACGAN,
+        conditioning=Unconditional(),
+        adversarial=Wasserstein(),
+        regularizers=(GradientPenalty(), Dragan(), MaxGradientPenalty(), WeightClipping(0.1)),
     ),
 }
-"""Nothing but latents, labels and flips is drawn at random, so that they are the same shared by processes or not."""
 
 
 def narrow(recipe: Recipe) -> Recipe:
@@ -76,7 +111,6 @@ def narrow(recipe: Recipe) -> Recipe:
 
 
 RECIPES |= {f"digits-{name}": narrow(recipe) for name, recipe in ROWS.items()}
-RECIPES["drawing"] = replace(REACGAN, regularizers=(Consistency(),))
 
 
 def trained(recipe: Recipe, processes: Processes) -> TrainState:

@@ -48,9 +48,9 @@ def test_the_count_is_what_real_passes_keep(name: str, precision: str, recipe: R
     rng = torch.Generator().manual_seed(0)
     real = torch.randn(chosen.schedule.batch_size, 1, 16, 16), torch.zeros(chosen.schedule.batch_size, dtype=torch.int64)
     with saved_bytes(state.generator, state.discriminator) as in_d:
-        d_loss, _ = discriminator_pass(state, chosen, Processes(), real, rng, rng)
+        d_loss, _ = discriminator_pass(state, chosen, Processes(), real, rng)
     with saved_bytes(state.generator, state.discriminator) as in_g:
-        g_loss, _ = generator_pass(state, chosen, Processes(), repeat(real), rng, rng)
+        g_loss, _ = generator_pass(state, chosen, Processes(), repeat(real), rng)
     assert counted.d_activations == pytest.approx(sum(in_d), rel=0.02)
     assert counted.g_activations == pytest.approx(sum(in_g), rel=0.02)
     for loss, optimizer in ((d_loss, state.d_optimizer), (g_loss, state.g_optimizer)):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganeval.gather import drawn
 from ganeval.losses.base import Stage
 from ganeval.precision import full_precision
 
@@ -41,5 +43,6 @@ def critic_for(stage: Stage, labels: Tensor) -> Callable[[Tensor], Tensor]:
 def between_real_and_fake(stage: Stage) -> tuple[Tensor, Tensor]:
     """Images a x + (1 - a) G(z), a ~ U(0, 1) for each sample, un-augmented, and the labels of x."""
     real, labels, _ = stage.reals()
-    share = torch.rand(len(real), 1, 1, 1, generator=stage.rng, device=real.device, dtype=real.dtype)
+    options: dict[str, Any] = {"generator": stage.rng, "device": real.device, "dtype": real.dtype}
+    share = drawn(lambda count: torch.rand(count, 1, 1, 1, **options), len(real))
     return share * real + (1 - share) * stage.fake, labels

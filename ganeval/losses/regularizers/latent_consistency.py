@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from ganeval.gather import drawn
 from ganeval.losses.base import Regularizer, Stage, State
 from ganeval.losses.regularizers.consistency import disagreement
 
@@ -27,8 +28,9 @@ class LatentConsistency(Regularizer):
     g_weight: float = 0.5
 
     def _generate_nearby(self, stage: Stage) -> Tensor:
-        noise = torch.randn(stage.z.shape, generator=stage.rng, device=stage.z.device, dtype=stage.z.dtype)
-        images: Tensor = stage.generator(stage.z + self.radius * noise, stage.y_fake)
+        z, rng = stage.z, stage.rng
+        noise = drawn(lambda count: torch.randn(count, z.shape[1], generator=rng, device=z.device, dtype=z.dtype), len(z))
+        images: Tensor = stage.generator(z + self.radius * noise, stage.y_fake)
         return images
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor:

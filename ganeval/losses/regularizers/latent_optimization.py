@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganeval.errors import UserError
+from ganeval.gather import drawn
 from ganeval.losses.base import Regularizer, Stage, State
 from ganeval.precision import full_precision
 
@@ -47,7 +48,7 @@ class LatentOptimization(Regularizer):
                 logits = discriminator(generator(at, y), y).adv
                 (slope,) = torch.autograd.grad(logits.sum(), at, create_graph=keep_graph)
             move = self.alpha * slope / (self.beta + slope.square().sum(1, keepdim=True))
-            chosen = torch.rand(len(z), 1, generator=rng, device=z.device) < self.rate
+            chosen = drawn(lambda count: torch.rand(count, 1, generator=rng, device=rng.device), len(z)) < self.rate
             z = torch.where(chosen, z + move, z).clamp(-1, 1)
         return z
 

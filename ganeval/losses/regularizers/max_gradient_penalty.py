@@ -7,16 +7,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ganeval.gather import gather
 from ganeval.losses.base import Regularizer, Stage, State
 from ganeval.losses.regularizers.gradients import between_real_and_fake, critic_for, image_gradients
 
 
 @dataclass(frozen=True)
 class MaxGradientPenalty(Regularizer):
-    """``weight`` * the largest |gradient|^2 of the batch at points between reals and fakes, under the reals' labels.
-
-    With several processes each takes the largest of its own batch.
-    """
+    """``weight`` * the largest |gradient|^2 of the batch at points between reals and fakes, under the reals' labels."""
 
     kind: ClassVar[str] = "max-gradient-penalty"
     differentiates_gradients: ClassVar[bool] = True
@@ -24,4 +22,4 @@ class MaxGradientPenalty(Regularizer):
 
     def d_penalty(self, stage: Stage, state: State) -> Tensor:
         images, labels = between_real_and_fake(stage)
-        return self.weight * image_gradients(critic_for(stage, labels), images).square().sum(1).amax()
+        return self.weight * gather(image_gradients(critic_for(stage, labels), images).square().sum(1)).amax()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganeval.errors import UserError
+from ganeval.gather import gather
 from ganeval.losses.base import Regularizer
 
 
@@ -16,8 +17,8 @@ class TopK(Regularizer):
     """Only the k fakes that look most real enter the generator's adversarial loss; its other terms read all of them.
 
     k / N is ``gamma`` to the power of the number of whole ``decay_every`` steps done (an epoch in the paper), but at least
-    ``nu``. k is rounded, and at least 1. ``decay_every`` is an epoch of CIFAR-10 at batch 64 unless said otherwise. With
-    several processes each chooses from its own batch.
+    ``nu``. k is rounded, and at least 1. ``decay_every`` is an epoch of CIFAR-10 at batch 64 unless said otherwise.
+    They are chosen from the batches of all processes.
     """
 
     kind: ClassVar[str] = "top-k"
@@ -34,4 +35,5 @@ class TopK(Regularizer):
 
     def select(self, adv: Tensor, step: int) -> Tensor:
         share = max(self.gamma ** (step // self.decay_every), self.nu)
-        return adv.topk(max(1, round(share * len(adv)))).values
+        everyone = gather(adv)
+        return everyone.topk(max(1, round(share * len(everyone)))).values
