@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count as count_up
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganeval.errors import UserError, user_errors
@@ -27,7 +26,7 @@ T = TypeVar("T")
 PATIENCE = timedelta(days=7)
 """How long a process waits for another, which may score a checkpoint meanwhile. One that dies is noticed at once."""
 
-ENDED = "another process has ended: its own message says why"
+ENDED = "another process has ended: its own message, or the report of torchrun, says why"
 
 
 class ElsewhereError(UserError):
@@ -149,9 +148,6 @@ def launched() -> Processes:
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
-_connections = count_up()
-
-
 @contextmanager
 def connected(device: torch.device | None = None) -> Iterator[Processes]:
     """The processes that ``torchrun`` started, connected; a single one where it started none.
@@ -168,6 +164,8 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
+    from ganeval.meeting import fresh_part
+
     if dist.is_initialized():
         words: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         yield Processes(dist.get_rank(), dist.get_world_size(), words)
@@ -176,8 +174,7 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     if on_gpu:
         torch.cuda.set_device(device)
     met, rank, count = next(iter(rendezvous("env://")))
-    # What was said when these processes were connected before has nothing to do with this time.
-    store = dist.PrefixStore(f"ganeval-{next(_connections)}", met)  # type: ignore[attr-defined]
+    store = fresh_part(met, rank, count)  # what was said when processes were connected before is of no account
     dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     words = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
     try:
@@ -186,13 +183,21 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     except UserError as error:
         error.mine_to_say = _is_first_to_say(store)
         raise
-    except RuntimeError as error:  # the connection broke: because another process left with a mistake?
-        if _was_said(store):
-            elsewhere = ElsewhereError(ENDED)
-            elsewhere.mine_to_say = False
-            raise elsewhere from error
-        raise
+    except RuntimeError as error:
+        said = _was_said(store)  # by another process, which left with it and broke the connection
+        if not (said or _is_broken_connection(error)):
+            raise
+        elsewhere = ElsewhereError(ENDED)
+        elsewhere.mine_to_say = not said and _is_first_to_say(store)
+        raise elsewhere from error
     dist.destroy_process_group()
+
+
+def _is_broken_connection(error: RuntimeError) -> bool:
+    """Whether it is what gloo or NCCL say where a process they were connected to has died."""
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 
 def _is_first_to_say(store: Store) -> bool:

@@ -93,10 +93,11 @@ def discriminator_update(
             logs.append(log)
     log = replicas.processes.mean(_mean(logs))
     state.d_scaler.unscale_(state.d_optimizer)
-    if state.guard.passes(state.discriminator, "discriminator", state.step, log, state.d_scaler):
+    taken = state.guard.passes(state.discriminator, "discriminator", state.step, log, state.d_scaler)
+    if taken:
         state.d_scaler.step(state.d_optimizer)
         require_finite_weights(state.discriminator, "discriminator", state.step)
-    state.d_scaler.update()
+    _adapt(state.d_scaler, taken)
     for regularizer in recipe.regularizers:
         regularizer.after_d_update(state.discriminator)
     return log
@@ -118,11 +119,20 @@ def generator_update(
             logs.append(log)
     log = replicas.processes.mean(_mean(logs))
     state.g_scaler.unscale_(state.g_optimizer)
-    if state.guard.passes(state.generator, "generator", state.step, log, state.g_scaler):
+    taken = state.guard.passes(state.generator, "generator", state.step, log, state.g_scaler)
+    if taken:
         state.g_scaler.step(state.g_optimizer)
         require_finite_weights(state.generator, "generator", state.step)
-    state.g_scaler.update()
+    _adapt(state.g_scaler, taken)
     return log
+
+
+def _adapt(scaler: torch.amp.GradScaler, done: bool) -> None:
+    """After an update let ``scaler`` try a smaller factor where its own made it fail, or a larger one after many that did not.
+
+    One that was not ``done``, for what no factor can mend, tells it nothing: the factor stays, and does not fall below 1.
+    """
+    scaler.update(None if done else scaler.get_scale())
 
 
 def _mean(logs: list[Log]) -> Log:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from ganeval.training.non_finite import Guard, Policy, Skip, Stop, Zero, parse_p
 from ganeval.training.state import TrainState
 from ganeval.training.step import Replicas, generator_update
 
+FP16 = Engine(precision="fp16")
 QUIET = Habits(log_every=1, snapshot_every=1000, checkpoint_every=1000)
 
 
@@ -244,6 +246,45 @@ def test_the_loss_of_every_pass_counts(recipe: Recipe, stripes: Dataset, tmp_pat
     with pytest.raises(UserError, match="training diverged: step 0, network generator"):
         train(replace(recipe, schedule=replace(recipe.schedule, accumulation=2)), stripes, tmp_path / "run", habits=QUIET)
     assert len(passes) == 2
+
+
+def test_in_fp16_what_overflows_is_the_scalers_affair_and_survives_stops(
+    recipe: Recipe, stripes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Factors far too large at first, which fall, and rise again after four updates that fitted."""
+    monkeypatch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, init_scale=2.0**18, growth_interval=4))
+    factors = []
+    for out, stops in (("whole", (10,)), ("parts", (1, 4, 9, 10))):
+        for stop in stops:
+            train(recipe, stripes, tmp_path / out, steps=stop, engine=FP16, habits=habits(Skip(1)))
+            factors.append(factor(final(tmp_path / out), "d"))
+    (end, *falling, almost), again = factors[:4], factors[4]
+    assert 2.0**18 > falling[0] > falling[1] >= 1
+    assert again == end != almost
+    whole, parts = final(tmp_path / "whole"), final(tmp_path / "parts")
+    assert whole.file_sha256 == parts.file_sha256
+    assert "non_finite" not in whole.record
+    assert all_finite(whole)
+    left_out = ["d_grad_norm" not in line for line in lines(tmp_path / "whole" / "log.jsonl")]
+    assert left_out[0]
+    assert not all(left_out[5:])
+
+
+def test_in_fp16_what_is_no_number_is_skipped_and_leaves_the_factor(
+    recipe: Recipe, stripes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, init_scale=256.0))
+    with poisoned(monkeypatch, "discriminator", {2}):
+        train(recipe, stripes, tmp_path / "run", steps=4, engine=FP16, habits=habits(Skip(2)))
+    run = final(tmp_path / "run")
+    assert run.record["non_finite"] == {"skipped": 2}
+    assert factor(run, "d") == factor(run, "g") == 256
+    assert run.tensors["extras"]["d_scaler._growth_tracker"] == 2 * 4 - 2
+    assert all_finite(run)
+
+
+def factor(run: Folder, network: str) -> float:
+    return float(run.tensors["extras"][f"{network}_scaler.scale"])
 
 
 def test_zero_and_fp16_do_not_go_together(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""Whole runs of two processes: resumed, by as many or by another number, spoiled in one of them, scored, killed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from ganeval.checkpoints import Folder, load_folder
+from ganeval.data.registry import find_dataset
+from ganeval.errors import UserError
+from ganeval.sampling import resolve_checkpoint
+from ganeval.training.loop import train
+
+WORKER = Path(__file__).with_name("runs_worker.py")
+WORLD = 2
+
+
+def import_worker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("runs_worker", WORKER)
+    sys.modules["runs_worker"] = module = importlib.util.module_from_spec(spec)  # dataclasses look there for their own module
+    spec.loader.exec_module(module)
+    return module
+
+
+worker = import_worker()
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all runs of ``runs_worker.py``. Not to be written to."""
+    folder = tmp_path_factory.mktemp("runs")
+    with worker.in_float64():
+        train(worker.PLAIN, find_dataset("digits"), folder / "began-with-one", steps=2, habits=worker.HABITS)
+    commands = [[sys.executable, str(WORKER), str(folder), str(rank), str(WORLD)] for rank in range(WORLD)]
+    environment = {**ENVIRONMENT, "GANEVAL_HOME": str(folder / "home")}
+    running = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
+    for process in running:
+        _, talk = process.communicate(timeout=250)
+        assert process.returncode == 0, talk
+    return folder
+
+
+def ended(runs: Path, name: str) -> dict[str, Any]:
+    """How the run ``name`` ended, which is the same in both processes: the step, the error, every tensor of the state."""
+    first, second = (json.loads((runs / f"{name}.{rank}.json").read_text()) for rank in range(WORLD))
+    assert first == second
+    return first
+
+
+def final(out: Path) -> Folder:
+    return load_folder(resolve_checkpoint(out))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", [*worker.RECIPES, "fp16"])
+def test_stopped_and_resumed_two_processes_end_bit_for_bit_where_they_do_in_one_go(name: str, runs: Path) -> None:
+    whole, resumed = ended(runs, f"{name}-whole"), ended(runs, f"{name}-{worker.STEPS}")
+    assert whole["step"] == resumed["step"] == worker.STEPS
+    assert whole["state"] == resumed["state"] != ended(runs, f"{name}-2")["state"]
+    assert final(runs / name / "whole").file_sha256 == final(runs / name / "parts").file_sha256
+    carried = set(final(runs / name / "whole").tensors["extras"])
+    expected = {
+        "ada-lecam": {"augmentation.p", "augmentation.signs", "lecam.real", "lecam.fake"},
+        "apa-batch-norm-r1": {"augmentation.p", "augmentation.calls"},
+        "info-tac-accumulated": set(),
+        "fp16": {"augmentation.p", "g_scaler.scale", "d_scaler._growth_tracker"},
+    }
+    assert expected[name] <= carried
+
+
+@pytest.mark.parametrize("began", ["one", "two"])
+def test_another_number_of_processes_goes_on_with_the_same_numbers(began: str, runs: Path, tmp_path: Path) -> None:
+    out = runs / "began-with-one"
+    if began == "two":
+        out = shutil.copytree(runs / "began-with-two", tmp_path / "run")
+        with worker.in_float64():
+            train(worker.PLAIN, find_dataset("digits"), out, habits=worker.HABITS)
+    halfway, whole, other = (final(folder) for folder in (runs / "began-with-two", runs / "always-two", out))
+    assert halfway.record["step"] == 2
+    assert other.record["step"] == whole.record["step"] == worker.STEPS
+    assert [line["step"] for line in lines(out / "log.jsonl")] == list(range(1, worker.STEPS + 1))
+    for file, content in whole.tensors.items():
+        for name, value in content.items():
+            torch.testing.assert_close(other.tensors[file][name], value, rtol=1e-6, atol=1e-7, msg=f"{file}: {name}")
+    moved = [(value - halfway.tensors["generator"][name]).abs().max() for name, value in whole.tensors["generator"].items()]
+    assert max(moved) > 1e-4
+
+
+def test_what_is_no_number_in_one_process_ends_both_within_the_step(runs: Path) -> None:
+    end = ended(runs, "stop")
+    assert end["error"].startswith("training diverged: step 2, network generator, ")
+    assert (end["status"], end["step"]) == (UserError.exit_status, 2)
+    report = json.loads((runs / "stop" / "nan-report.json").read_text())
+    assert (report["step"], report["gradient_norm"]) == (2, "nan")
+    assert report["norms"][report["module"]]["weight.grad"] == "nan"
+    kept = final(runs / "stop")
+    assert kept.record["step"] == 2
+    assert all(torch.isfinite(value.double()).all() for content in kept.tensors.values() for value in content.values())
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_both_processes_skip_what_is_no_number_in_one(network: str, runs: Path) -> None:
+    out, updates = runs / f"skip-{network}", {"generator": 1, "discriminator": 2}[network]
+    assert ended(runs, out.name)["step"] == worker.STEPS
+    assert ended(runs, out.name)["state"] != ended(runs, "ada-lecam-whole")["state"]
+    assert final(out).record["non_finite"] == {"skipped": updates}
+    incidents = [(line["step"], line["network"], line["done"]) for line in lines(out / "incidents.jsonl")]
+    assert incidents == [(2, network, "skipped")] * updates
+    assert all(torch.isfinite(value.double()).all() for content in final(out).tensors.values() for value in content.values())
+
+
+def test_scores_of_a_shared_run_choose_its_best_and_leave_its_weights_alone(runs: Path) -> None:
+    out = runs / "evaluated"
+    assert ended(runs, "evaluated")["state"] == ended(runs, "ada-lecam-whole")["state"]
+    scores = {line["step"]: line["values"]["FD-digits-cnn"] for line in lines(out / "evals.jsonl")}
+    assert set(scores) == {2, 4}
+    assert (out / "best").read_text() == f"checkpoints/step-{min(scores, key=scores.__getitem__):08d}\n"
+
+
+def workers_of(torchrun: subprocess.Popen[str]) -> dict[int, int]:
+    """Process numbers by rank."""
+    found = {}
+    for child in Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text().split():
+        try:
+            variables = Path(f"/proc/{child}/environ").read_text().split("\0")
+        except OSError:  # it has ended
+            continue
+        found.update({int(value.removeprefix("RANK=")): int(child) for value in variables if value.startswith("RANK=")})
+    return found
+
+
+def reached(out: Path) -> int:
+    """The last step in the log, which may be read while it is written."""
+    log = out / "log.jsonl"
+    whole = log.read_text().rpartition("\n")[0].splitlines() if log.exists() else []
+    return json.loads(whole[-1])["step"] if whole else 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes of torchrun in /proc")
+def test_killed_processes_are_started_again_and_nothing_shows(runs: Path, tmp_path: Path) -> None:
+    """SIGKILL of the process that writes, then of the other."""
+    out = tmp_path / "run"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--max-restarts=2", "-m", "ganeval", "train"]
+    plan = ["reacgan", "digits", *worker.SMALL_REACGAN, "--steps", str(worker.KILLED_STEPS), "--out", str(out)]
+    command = [*launch, *plan, "--log-every", "1", "--checkpoint-every", "5"]
+    with (tmp_path / "talk").open("w") as talk:
+        torchrun = subprocess.Popen(command, env=ENVIRONMENT, stdout=talk, stderr=talk, text=True, start_new_session=True)
+    killed: set[int] = set()
+    for rank, step in ((0, 8), (1, 23)):
+        while torchrun.poll() is None:
+            pid = workers_of(torchrun).get(rank, -1)
+            if reached(out) >= step and pid > 0 and not killed & {pid}:
+                break
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    assert torchrun.wait(timeout=200) == 0, (tmp_path / "talk").read_text()
+    assert len(killed) == 2
+    assert (tmp_path / "talk").read_text().count("ganeval: another process has ended") == 2
+    assert final(out).record["step"] == worker.KILLED_STEPS
+    assert final(out).file_sha256 == final(runs / "undisturbed").file_sha256
+    assert [line["step"] for line in lines(out / "log.jsonl")] == list(range(1, worker.KILLED_STEPS + 1))
