@@ -56,6 +56,7 @@ def flat_discriminator(classes: int, features: int = 2) -> Discriminator:
 def stage(make_stage: MakeStage) -> Stage:
     """Six fakes of latents (6, 4) whose code has three values, under a discriminator with a code head (2 -> 3)."""
     discriminator = flat_discriminator(3).double()
+    nn.init.normal_(discriminator.code_head.weight, generator=torch.Generator().manual_seed(0))
     generator = make_stage().generator
     generator.code_dim = 3
     made = make_stage(generator=generator, discriminator=discriminator)
