@@ -75,7 +75,7 @@ SMALL_REACGAN = (
     "backbone.g_channels=2", "backbone.d_channels=2", "conditioning.embed_dim=8", "schedule.batch_size=4", "schedule.d_steps=1"
 )  # fmt: skip
 """Overrides of the recipe `reacgan` for the runs that torchrun starts."""
-KILLED_STEPS = 40
+KILLED_STEPS = 32
 
 
 @dataclass(frozen=True)

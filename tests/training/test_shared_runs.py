@@ -48,7 +48,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {**ENVIRONMENT, "GANEVAL_HOME": str(folder / "home")}
     running = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
     for process in running:
-        _, talk = process.communicate(timeout=250)
+        _, talk = process.communicate(timeout=280)
         assert process.returncode == 0, talk
     return folder
 
