@@ -145,7 +145,8 @@ class SelfAttention(nn.Module):
         keys = max_pool2d(self.phi(x), 2).flatten(2)  # N x C/8 x HW/4
         values = max_pool2d(self.g(x), 2).flatten(2)  # N x C/2 x HW/4
         # Written out: the fused attention kernels cannot be differentiated twice, which gradient penalties need.
-        weights = torch.softmax(in_full(queries.transpose(1, 2) @ keys), dim=2)  # N x HW x HW/4
+        # Softmax sums in float32 whatever it is given; a copy of its input in float32 would only cost memory.
+        weights = torch.softmax(queries.transpose(1, 2) @ keys, dim=2)  # N x HW x HW/4
         seen = (values @ weights.transpose(1, 2)).view(len(x), -1, height, width)  # N x C/2 x H x W
         attended: Tensor = self.attn(seen)
         return x + self.sigma.to(x.dtype) * attended  # or a vector in float32 would make float32 of maps in half precision
