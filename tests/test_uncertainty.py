@@ -26,7 +26,7 @@ from ganeval.metrics.memorisation import Memorisation
 from ganeval.metrics.prd_curve import PRDCurve
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.scorecard import Interval
-from ganeval.uncertainty import SEED, jackknife, measure
+from ganeval.uncertainty import SEED, jackknife, measure, of_trainings
 
 
 @dataclass(frozen=True)
@@ -300,3 +300,41 @@ def test_the_interval_of_neighbours_and_clusters_covers_it(metric: Metric) -> No
     """These jackknives overestimate: few samples leave gaps in a manifold, and the spread of clusterings is counted whole."""
     for key, fraction in covered(metric, 150).items():
         assert fraction >= 0.88, key
+
+
+def test_of_trainings_on_fixed_images_is_students() -> None:
+    accuracies = [0.822, 0.792, 0.850]
+    measured = of_trainings(accuracies)
+    known = scipy.stats.t.interval(0.95, 2, loc=np.mean(accuracies), scale=scipy.stats.sem(accuracies))
+    assert (measured.interval.low, measured.interval.high) == pytest.approx(known, rel=1e-12)
+    assert measured.std_error == pytest.approx(scipy.stats.sem(accuracies), rel=1e-12)
+    assert measured.interval.method == "trainings"
+    assert (of_trainings([0.9]).std_error, of_trainings([0.9], 500).interval) == (None, None)
+    assert (of_trainings([0.1, 0.9]).interval.low, of_trainings([0.1, 0.9]).interval.high) == (0.0, 1.0)
+
+
+def test_of_trainings_that_agree_the_images_remain() -> None:
+    perfect = of_trainings([1.0, 1.0, 1.0], 1297)
+    assert perfect.interval.low == pytest.approx(1 / (1 + 1.959964**2 / 1297), rel=1e-9)  # Wilson's for all of 1,297
+    assert (perfect.interval.high, perfect.std_error) == (1.0, 0.0)
+    equal = of_trainings([0.7, 0.7], 50)
+    assert (equal.interval.low, equal.interval.high) == pytest.approx((0.562496, 0.808964), abs=1e-6)
+    assert equal.std_error == pytest.approx(np.sqrt(0.7 * 0.3 / 50), rel=1e-12)
+
+
+@pytest.mark.parametrize(("trainings", "sampled"), [(2, False), (5, False), (2, True), (3, True), (10, True)])
+def test_the_interval_of_trainings_covers_the_expected_accuracy(trainings: int, sampled: bool) -> None:
+    """Images differ in how hard they are and trainings in how good; the images stay, or are drawn with the trainings."""
+    rng = np.random.default_rng(trainings)
+    fixed = rng.standard_normal(300)
+    noise = np.sqrt(1 + 0.3**2)  # of an answer: the chance of being right is Phi of what is left
+    spread = np.sqrt(noise**2 + 1) if sampled else noise
+    mean = np.mean(scipy.stats.norm.cdf((1.2 + (0 if sampled else fixed)) / spread))
+    covered = []
+    for _ in range(1000):
+        images = rng.standard_normal(300) if sampled else fixed
+        skill = 1.2 + 0.3 * rng.standard_normal((trainings, 1))
+        right = skill + images + rng.standard_normal((trainings, 300)) > 0
+        interval = of_trainings(right.mean(axis=1).tolist(), 300 if sampled else None).interval
+        covered.append(interval.low <= mean <= interval.high)
+    assert 0.93 <= np.mean(covered) <= (0.99 if sampled else 0.97)
