@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ganeval.cache import cached_moments, kept_moments
+from ganeval.cache import Shelf
 from ganeval.data.base import Dataset, ImageSet
 from ganeval.extraction import bank_of
 from ganeval.extractors.base import Extractor
-from ganeval.features import FeatureBank, MomentBank, moments_of
+from ganeval.features import FeatureBank, MomentBank, moments_from
 from ganeval.progress import Talk
 from ganeval.protocols import Protocol
 from ganeval.sources import FeatureSource, Images, ImageSource
@@ -90,16 +90,15 @@ def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:
 def _real_bank(
     images: ImageSet, split: str, extractor: Extractor, talk: Talk, only_moments: bool
 ) -> FeatureBank:  # fmt: skip
-    """The bank of real images; moments are kept beside it, so that they are computed once.
+    """The bank of real images; what is found out about it is kept beside it, so that it is computed once.
 
     Where ``only_moments`` are asked for and they are known, features are not even read; sets of no more images than
     dimensions have no use for moments.
     """
     source = Images(images, {})
-    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
+    shelf = Shelf({"source": source.fingerprint, "extractor": extractor.fingerprint})
     alone = current_team().count == 1  # several processes must all take the same way
-    kept = kept_moments(key) if alone and only_moments else None
-    if kept and kept.count and kept.count > extractor.feature_dim:
-        return MomentBank(kept)
-    bank = bank_of(source, extractor, talk, f"real images ({split})")
-    return replace(bank, recall=lambda: cached_moments(key, lambda: moments_of(bank.features)))
+    known = shelf.known("moments") if alone and only_moments and len(images) > extractor.feature_dim else None
+    if known:
+        return MomentBank(moments_from(known), shelf)
+    return replace(bank_of(source, extractor, talk, f"real images ({split})"), keeper=shelf)

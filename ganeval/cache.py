@@ -1,11 +1,12 @@
-"""Feature banks on disk, found by the content they were computed from, never by a name."""
+"""Feature banks on disk, and what was found out about them, by the content they were computed from, never by a name."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from filelock import FileLock
 
 from ganeval.checkpoints import MANIFEST, Folder, is_folder, load_folder, save_folder, sha256_of
 from ganeval.errors import MetricError, UserError
-from ganeval.features import FeatureBank, Moments
+from ganeval.features import Arrays, FeatureBank
 from ganeval.files import remove_unfinished, require_folder
 
 
@@ -36,17 +37,27 @@ def cached_bank(key: dict[str, object], compute: Callable[[], FeatureBank]) -> F
     return _cached("banks", key, load_bank, compute, save_bank)
 
 
-def cached_moments(key: dict[str, object], compute: Callable[[], Moments]) -> Moments:
-    """Mean and covariance of the bank of ``key``, kept as :func:`cached_bank` keeps banks."""
-    return _cached("moments", key, load_moments, compute, save_moments)
+@dataclass(frozen=True)
+class Shelf:
+    """The keeper (:class:`ganeval.features.Keeper`) of the bank of ``key``: every finding is a folder of the cache, kept as
+    :func:`cached_bank` keeps banks."""
 
+    key: Mapping[str, object]
 
-def kept_moments(key: dict[str, object]) -> Moments | None:
-    """What :func:`cached_moments` has of ``key``, or ``None``."""
-    try:
-        return load_moments(home() / "moments" / sha256_of(key))
-    except UserError:
-        return None
+    def keep(self, kind: str, about: Mapping[str, object], find: Callable[[], Arrays]) -> Arrays:
+        """The arrays of ``kind`` from the cache, else from ``find``; processes that ask for the same wait for the first."""
+        return _cached(kind, {**self.key, **about}, load_arrays, find, save_arrays)
+
+    def known(self, kind: str) -> Arrays | None:
+        """What :meth:`keep` has of a finding that is about the bank alone, or ``None``."""
+        try:
+            return load_arrays(home() / kind / sha256_of(self.key))
+        except UserError:
+            return None
+
+    def part(self, which: Mapping[str, object]) -> Shelf:
+        """The shelf of a part of the bank."""
+        return Shelf({"of": self.key, "part": which})
 
 
 def _cached(
@@ -113,14 +124,11 @@ def is_bank(path: Path) -> bool:
         return False
 
 
-def save_moments(path: Path, moments: Moments, key: dict[str, object]) -> None:
-    """Write ``moments`` to the new folder ``path``."""
-    tensors = {"mean": torch.from_numpy(moments.mean), "cov": torch.from_numpy(moments.cov)}
-    save_folder(path, {"moments": tensors}, {"kind": "moments", "count": moments.count, **key})
+def save_arrays(path: Path, arrays: Arrays, key: dict[str, object]) -> None:
+    """Write ``arrays`` to the new folder ``path``."""
+    save_folder(path, {"found": {name: torch.from_numpy(array) for name, array in arrays.items()}}, {"kind": "finding", **key})
 
 
-def load_moments(path: Path) -> Moments:
-    """Read what :func:`save_moments` wrote, verified; raises ``UserError`` where it is anything else."""
-    folder = load_folder(path, ["moments"])
-    tensors = folder.tensors["moments"]
-    return Moments(tensors["mean"].numpy(), tensors["cov"].numpy(), folder.record["count"])
+def load_arrays(path: Path) -> Arrays:
+    """Read what :func:`save_arrays` wrote, verified; raises ``UserError`` where it is anything else."""
+    return {name: tensor.numpy() for name, tensor in load_folder(path, ["found"]).tensors["found"].items()}

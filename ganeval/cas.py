@@ -40,6 +40,7 @@ from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.recipes.schema import to_json
 from ganeval.scorecard import Score, ScoreCard
 from ganeval.sources import ImageSource, open_source
+from ganeval.uncertainty import of_trainings
 
 NAME = "cas-v1"
 CHUNK = 1024
@@ -84,9 +85,10 @@ def classification_accuracy_score(
     """The card of ``source``: ``cas``, ``gan_test`` and their top-5 beyond 5 classes, means over ``trainings`` classifiers.
 
     ``cas``: trained on the generated images, tested on held-out reals. ``gan_test``: trained on the real training split, tested
-    on the generated images. Every value's floor is the accuracy of the classifiers trained on reals on held-out reals; every
-    standard error is that of the mean over trainings, ``None`` for one. Classifiers are kept in the cache, found by what they
-    learned; one that was interrupted goes on. Raises ``UserError`` for a source without labels or with too few images, and for
+    on the generated images. Every value's floor is the accuracy of the classifiers trained on reals on held-out reals. Standard
+    errors and intervals are of the mean over trainings, ``None`` for one; the held-out reals are held fixed, the generated images
+    that ``gan_test`` is tested on are a sample. Classifiers are kept in the cache, found by what they learned; one that was
+    interrupted goes on. Raises ``UserError`` for a source without labels or with too few images, and for
     a dataset without a held-out split; :class:`~ganeval.classifiers.training.Stopped` after a signal in a training.
     """
     began = time.monotonic()
@@ -107,7 +109,7 @@ def classification_accuracy_score(
         extractor=_described(rules, data, results),
         counts={"fake": samples.count, "reference": len(bench.train), "floor": len(bench.test)},
         seed=samples.seed,
-        scores=_scores(rules.recipe.name, results),
+        scores=_scores(rules.recipe.name, results, samples.count),
         deviations=tuple(samples.deviations(sampling)),
         environment=environment(where),
         seconds=round(time.monotonic() - began, 2),
@@ -265,28 +267,17 @@ def _described(rules: CasProtocol, dataset: Dataset, results: Sequence[Mapping[s
     return {"name": rules.recipe.name, "sha256": rules.recipe.fingerprint(), "resize": resize, "record": record}
 
 
-def _scores(recipe: str, results: Sequence[Mapping[str, float]]) -> tuple[Score, ...]:
+def _scores(recipe: str, results: Sequence[Mapping[str, float]], fakes: int) -> tuple[Score, ...]:
     names = {"cas": "CAS", "cas_top5": "CAS-top-5", "gan_test": "GAN-test", "gan_test_top5": "GAN-test-top-5"}
-    return tuple(
-        Score(
-            key=key, column=f"{column}-{recipe}", value=_mean(results, key), std_error=_standard_error(results, key),
-            floor=_mean(results, "real_top5" if key.endswith("_top5") else "real"), better="higher", unit=_unit(key),
-        )
-        for key, column in names.items()
-        if key in results[0]
+    return tuple(_score(key, f"{column}-{recipe}", results, fakes) for key, column in names.items() if key in results[0])
+
+
+def _score(key: str, column: str, results: Sequence[Mapping[str, float]], fakes: int) -> Score:
+    on_reals = key.startswith("cas")
+    measured = of_trainings([result[key] for result in results], None if on_reals else fakes)
+    floor = "real_top5" if key.endswith("_top5") else "real"
+    return Score(
+        key=key, column=column, value=measured.value, std_error=measured.std_error, interval=measured.interval,
+        floor=float(np.mean([result[floor] for result in results])), better="higher",
+        unit="fraction of held-out real images" if on_reals else "fraction of generated images",
     )  # fmt: skip
-
-
-def _unit(key: str) -> str:
-    return "fraction of held-out real images" if key.startswith("cas") else "fraction of generated images"
-
-
-def _mean(results: Sequence[Mapping[str, float]], key: str) -> float:
-    return float(np.mean([result[key] for result in results]))
-
-
-def _standard_error(results: Sequence[Mapping[str, float]], key: str) -> float | None:
-    """Of the mean over trainings: their standard deviation (N - 1) over the root of their number."""
-    if len(results) < 2:
-        return None
-    return float(np.std([result[key] for result in results], ddof=1) / np.sqrt(len(results)))

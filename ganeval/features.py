@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ganeval.errors import MetricError
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 class Moments(NamedTuple):
@@ -34,18 +35,42 @@ def moments_of(features: Float32 | Float64) -> Moments:
     return Moments(mean, centred.T @ centred / (len(features) - 1), len(features))
 
 
+def arrays_of(moments: Moments) -> Arrays:
+    """``moments`` of a known number of samples as they are kept."""
+    return {"mean": moments.mean, "cov": moments.cov, "count": np.asarray(moments.count)}
+
+
+def moments_from(arrays: Arrays) -> Moments:
+    """What :func:`arrays_of` made arrays of."""
+    return Moments(arrays["mean"], arrays["cov"], int(arrays["count"]))
+
+
+class Keeper(Protocol):
+    """Keeps what is found out about a bank for later processes; ``key``, plain JSON, is all that the bank follows from."""
+
+    @property
+    def key(self) -> Mapping[str, object]: ...
+
+    def keep(self, kind: str, about: Mapping[str, object], find: Callable[[], Arrays]) -> Arrays:
+        """The finding ``kind`` of the bank from an earlier time, else from ``find``. ``about`` is what it follows from beside the
+        bank, as plain JSON."""
+
+    def part(self, which: Mapping[str, object]) -> Keeper:
+        """The keeper of a part of the bank; ``which`` says of which samples, as plain JSON."""
+
+
 @dataclass(frozen=True)
 class FeatureBank:
     """``features`` (N, D) float32; ``logits`` (N, K) float32 or None; ``labels`` (N,) int64 or None.
 
-    ``recall`` gives the moments where they were kept from an earlier time. Raises :class:`MetricError` where the arrays disagree
-    in length or hold a number that is not finite.
+    ``keeper`` keeps what is found out about them, where that is worth it: about a reference, which is met again. Raises
+    :class:`MetricError` where the arrays disagree in length or hold a number that is not finite.
     """
 
     features: Float32
     logits: Float32 | None = None
     labels: Int64 | None = None
-    recall: Callable[[], Moments] | None = field(default=None, repr=False, compare=False)
+    keeper: Keeper | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("features", "logits", "labels"):
@@ -71,7 +96,7 @@ class FeatureBank:
     @cached_property
     def moments(self) -> Moments:
         """Mean and covariance, accumulated in float64. Needs two samples."""
-        return self.recall() if self.recall else moments_of(self.features)
+        return moments_from(self.kept("moments", {}, lambda: arrays_of(moments_of(self.features))))
 
     @cached_property
     def log_probabilities(self) -> Float64:
@@ -90,19 +115,31 @@ class FeatureBank:
 
     def take(self, index: Int64 | NDArray[np.bool_]) -> FeatureBank:
         """The bank of the samples at ``index``, in that order."""
+        return self._taken(index, None)
+
+    def part(self, which: Mapping[str, object], index: Int64 | NDArray[np.bool_]) -> FeatureBank:
+        """:meth:`take`; what is found out about the part is kept where that of the bank is. ``which`` says what ``index`` is."""
+        return self._taken(index, self.keeper.part(which) if self.keeper else None)
+
+    def _taken(self, index: Int64 | NDArray[np.bool_], keeper: Keeper | None) -> FeatureBank:
         return FeatureBank(
             self.features[index],
             None if self.logits is None else self.logits[index],
             None if self.labels is None else self.labels[index],
+            keeper,
         )
+
+    def kept(self, kind: str, about: Mapping[str, object], find: Callable[[], Arrays]) -> Arrays:
+        """What ``find`` gives, which follows from this bank and ``about`` alone; from an earlier time where it was kept."""
+        return self.keeper.keep(kind, about, find) if self.keeper else find()
 
 
 class MomentBank(FeatureBank):
     """A bank of which only the mean and the covariance are known. It has no rows; asking for features raises
     :class:`MetricError`."""
 
-    def __init__(self, moments: Moments) -> None:
-        self.__dict__["moments"] = moments  # where the cached property looks first
+    def __init__(self, moments: Moments, keeper: Keeper | None = None) -> None:
+        self.__dict__.update(moments=moments, keeper=keeper)  # moments: where the cached property looks first
 
     @property
     def features(self) -> Float32:

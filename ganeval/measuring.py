@@ -11,6 +11,7 @@ from ganeval.canonical import plain
 from ganeval.computable import Wanted
 from ganeval.errors import MetricError, UserError
 from ganeval.extractors.base import Extractor
+from ganeval.floor import floor_of
 from ganeval.metrics.base import METRICS, Metric, Value
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.per_class import per_class
@@ -98,7 +99,7 @@ class Measurement:
         if self.banks.floor is None:
             return {}
         try:
-            values = metric.compute(self.banks.floor, self.banks.reference)
+            values = floor_of(metric, self.banks.floor, self.banks.reference)
         except MetricError:
             return {}
-        return dict(values) if all(math.isfinite(value) for value in values.values()) else {}
+        return values if all(math.isfinite(value) for value in values.values()) else {}

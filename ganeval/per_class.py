@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -12,10 +13,9 @@ import numpy as np
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Int64
 from ganeval.metrics.accuracy import Accuracy
-from ganeval.metrics.checks import Array
-from ganeval.metrics.intra_frechet import IntraFrechet, labels_of
+from ganeval.metrics.intra_frechet import IntraFrechet, class_of, labels_of
 from ganeval.metrics.low_rank import distance_of_samples
-from ganeval.metrics.prdc import PrecisionRecallDensityCoverage, prdc
+from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.scorecard import ClassScores, rounded
 
 T = TypeVar("T")
@@ -35,18 +35,17 @@ def per_class(
     gives the neighbours and the rim of precision and recall, which need more samples than neighbours on both sides. Raises
     :class:`MetricError` without labels on both sides.
     """
-    ours, theirs = labels_of(fake, "the images"), labels_of(reference, "the reference images")
+    ours, _ = labels_of(fake, "the images"), labels_of(reference, "the reference images")
     known = FeatureBank(fake.features, fake.logits if same_classes else None, ours)
     return tuple(
-        _entry(label, classes, known.take(ours == label), reference.features[theirs == label], balls)
-        for label in range(len(classes))
+        _entry(label, classes, known.take(ours == label), class_of(reference, label), balls) for label in range(len(classes))
     )
 
 
 def _entry(
-    label: int, classes: Sequence[str], fake: FeatureBank, real: Array, balls: PrecisionRecallDensityCoverage
+    label: int, classes: Sequence[str], fake: FeatureBank, real: FeatureBank, balls: PrecisionRecallDensityCoverage
 ) -> ClassScores:
-    near = _if_possible(lambda: prdc(real, fake.features, balls.k, balls.comparison))
+    near = _if_possible(lambda: replace(balls, reals=None).compute(fake, real)) or {}
     accuracy = _if_possible(lambda: Accuracy().compute(fake, None)) or {}
     seen, confused = _confusion(fake, label)
     return ClassScores(
@@ -54,11 +53,11 @@ def _entry(
         name=classes[label],
         fakes=len(fake),
         reals=len(real),
-        ifid=_if_possible(lambda: distance_of_samples(fake.features, real)),
+        ifid=_if_possible(lambda: distance_of_samples(fake.features, real.features, lambda: real.moments)),
         top1=accuracy.get("top1"),
         top5=accuracy.get("top5"),
-        precision=near.precision if near else None,
-        recall=near.recall if near else None,
+        precision=near.get("precision"),
+        recall=near.get("recall"),
         confused_with=None if seen is None else classes[seen],
         confused=confused,
     )

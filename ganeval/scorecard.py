@@ -17,7 +17,8 @@ FORMAT = 2
 class Interval:
     """From ``low`` to ``high``: what covers, for the fraction ``level`` of all sets of generated samples, the value's mean over
     such sets. ``method`` is ``jackknife`` (Student's t), ``jackknife and own draws`` (the error of a metric's random draws or
-    fit added), or ``wilson`` (binomial).
+    fit added), ``wilson`` (binomial), or ``trainings`` (Student's t over the trainings of a classifier, on images that are held
+    fixed) and ``trainings and images`` (the binomial error of generated images added).
     """
 
     low: float
@@ -31,9 +32,10 @@ class Score:
     """One value of a card.
 
     ``column`` is its name in tables (``FD-digits-cnn``); ``value`` is ``None`` where ``status`` is ``failed: reason``;
-    ``std_error`` is the standard error over the generated samples and ``interval`` what follows from it, ``None`` where they
-    cannot be had; ``floor`` is the same metric of held-out real images, ``None`` where the dataset has none. ``extra`` is
-    ``None`` for a value of the protocol; for another that was asked for it holds the metric's name and parameters.
+    ``std_error`` is the standard error over the generated samples, or the trainings, and ``interval`` what follows from it,
+    ``None`` where they cannot be had; ``floor`` is the same metric of held-out real images, ``None`` where the dataset has
+    none. ``extra`` is ``None`` for a value of the protocol; for another that was asked for it holds the metric's name and
+    parameters.
     """
 
     key: str

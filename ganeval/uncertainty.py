@@ -62,17 +62,49 @@ def measure(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, gr
 
 def _measured(value: float, kind: Value, replicates: Replicates, errors: Mapping[str, float], count: int) -> Measured:
     if kind.proportion:
-        wilson = binomtest(round(value * count), count).proportion_ci(LEVEL, method="wilson")
-        interval = Interval(float(wilson.low), float(wilson.high), LEVEL, "wilson")
-        return Measured(value, math.sqrt(value * (1 - value) / count), interval)
+        return Measured(value, math.sqrt(value * (1 - value) / count), Interval(*_wilson(value, count), LEVEL, "wilson"))
     if kind.key not in errors:
         return Measured(value, None, None)
     own = replicates.own_errors.get(kind.key)
     error = errors[kind.key] if own is None else math.hypot(errors[kind.key], own)
     _require_finite(kind.key, error)
-    half = float(stdtrit(len(replicates.without) - 1, 0.5 + LEVEL / 2)) * error
+    half = _students(len(replicates.without) - 1) * error
     low, high = max(value - half, min(value, kind.bounds[0])), min(value + half, max(value, kind.bounds[1]))
     return Measured(value, error, Interval(low, high, LEVEL, "jackknife" if own is None else "jackknife and own draws"))
+
+
+def of_trainings(accuracies: Sequence[float], images: int | None = None) -> Measured:
+    """The mean of the ``accuracies`` of trainings that differ in their seed: Student's t over the trainings.
+
+    Where the tested ``images`` are generated, so many of them, they are a sample too: their binomial error is added, in the
+    interval Wilson's ends by squares (Zou & Donner, Statistics in Medicine 27, 2008). It counts the part by which trainings
+    differ on single images twice, and is too wide rather than too narrow. Images that are held fixed have no error. A single
+    training says nothing of the spread: neither error nor interval.
+    """
+    mean, trainings = float(np.mean(accuracies)), len(accuracies)
+    if trainings < 2:
+        return Measured(mean, None, None)
+    error = float(np.std(accuracies, ddof=1)) / math.sqrt(trainings)
+    half = _students(trainings - 1) * error
+    low, high = _wilson(mean, images) if images else (mean, mean)
+    if images:
+        error = math.hypot(error, math.sqrt(mean * (1 - mean) / images))
+    interval = Interval(
+        max(mean - math.hypot(half, mean - low), 0.0), min(mean + math.hypot(half, high - mean), 1.0), LEVEL,
+        "trainings and images" if images else "trainings",
+    )  # fmt: skip
+    return Measured(mean, error, interval)
+
+
+def _wilson(fraction: float, count: int) -> tuple[float, float]:
+    """Wilson's interval for the ``fraction`` of ``count`` of which something is true."""
+    found = binomtest(round(fraction * count), count).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def _students(freedom: int) -> float:
+    """How many standard errors the interval reaches to either side, with so many degrees of freedom."""
+    return float(stdtrit(freedom, 0.5 + LEVEL / 2))
 
 
 def jackknife(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, groups: int = 10) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganeval.cache import cached_bank, home, load_bank
+from ganeval.cache import Shelf, cached_bank, home, load_bank
 from ganeval.checkpoints import sha256_of
 from ganeval.errors import UserError
 from ganeval.features import FeatureBank
@@ -136,7 +136,7 @@ EIGHT_PROCESSES = """
 import json, multiprocessing, sys, time, uuid
 from pathlib import Path
 import numpy as np
-from ganeval.cache import cached_bank
+from ganeval.cache import Shelf, cached_bank
 from ganeval.features import FeatureBank
 
 folder, key = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -148,9 +148,17 @@ def compute():
     time.sleep(0.3)
     return FeatureBank(np.random.default_rng().random((50, 4), dtype=np.float32))
 
+def find():
+    (folder / f"found-{uuid.uuid4()}").write_text("")
+    time.sleep(0.3)
+    return {"neighbours": np.random.default_rng().random((50, 4))}
+
 def work():
     ready.wait()
     (folder / f"answer-{uuid.uuid4()}").write_bytes(cached_bank(key, compute).features.tobytes())
+    ready.wait()
+    finding = Shelf(key).keep("neighbours", {"count": 4}, find)["neighbours"]
+    (folder / f"finding-{uuid.uuid4()}").write_bytes(finding.tobytes())
 
 processes = [fork.Process(target=work) for _ in range(8)]
 for process in processes:
@@ -164,7 +172,22 @@ sys.exit(sum(process.exitcode != 0 for process in processes))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, to import torch once")
 def test_eight_processes_on_one_cold_key_compute_it_once(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", EIGHT_PROCESSES, str(tmp_path), json.dumps(KEY)], check=True)
-    assert len(list(tmp_path.glob("computed-*"))) == 1
-    answers = [path.read_bytes() for path in tmp_path.glob("answer-*")]
-    assert len(answers) == 8
-    assert len(set(answers)) == 1
+    for done, given in (("computed", "answer"), ("found", "finding")):
+        assert len(list(tmp_path.glob(f"{done}-*"))) == 1
+        answers = [path.read_bytes() for path in tmp_path.glob(f"{given}-*")]
+        assert len(answers) == 8
+        assert len(set(answers)) == 1
+
+
+def test_findings_are_told_apart_by_kind_bank_part_and_what_they_are_about() -> None:
+    shelf, found = Shelf({"source": "a", "extractor": "b"}), iter(range(9))
+    asked = [
+        (shelf, "moments", {}), (shelf, "neighbours", {}), (shelf, "neighbours", {"count": 5}),
+        (Shelf({"source": "c", "extractor": "b"}), "neighbours", {}), (shelf.part({"class": 1}), "neighbours", {}),
+        (shelf.part({"class": 2}), "neighbours", {}), (shelf.part({"class": 1}).part({"class": 1}), "neighbours", {}),
+    ]  # fmt: skip
+    for _ in range(2):
+        numbers = [int(each.keep(kind, about, lambda: {"n": np.array(next(found))})["n"]) for each, kind, about in asked]
+        assert numbers == list(range(7))
+    assert shelf.known("moments") == {"n": 0}
+    assert shelf.part({"class": 1}).known("moments") is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -16,14 +18,15 @@ from ganeval.metrics.accuracy import Accuracy
 from ganeval.metrics.base import Metric, Need, Value
 from ganeval.metrics.frechet import Frechet
 from ganeval.metrics.frechet_infinity import FrechetInfinity
+from ganeval.metrics.inception_score import InceptionScore, inception_score
 from ganeval.metrics.inception_score_infinity import InceptionScoreInfinity
 from ganeval.metrics.intra_frechet import IntraFrechet
-from ganeval.metrics.kernel import Kernel
+from ganeval.metrics.kernel import Kernel, Subsets
 from ganeval.metrics.memorisation import Memorisation
 from ganeval.metrics.prd_curve import PRDCurve
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.scorecard import Interval
-from ganeval.uncertainty import SEED, jackknife, measure
+from ganeval.uncertainty import SEED, jackknife, measure, of_trainings
 
 
 @dataclass(frozen=True)
@@ -215,8 +218,8 @@ def covered(metric: Metric, repetitions: int) -> dict[str, float]:
 
 
 METRICS = (
-    Accuracy(), Frechet(), FrechetInfinity(points=7), InceptionScoreInfinity(), IntraFrechet(), Kernel(subsets=8, subset_size=60),
-    Memorisation(quantile=0.05),
+    Accuracy(), Frechet(), FrechetInfinity(points=7), InceptionScore(), InceptionScoreInfinity(), IntraFrechet(),
+    Kernel(subsets=8, subset_size=60), Memorisation(quantile=0.05),
 )  # fmt: skip
 
 
@@ -227,6 +230,68 @@ def test_the_interval_covers_the_mean_of_the_estimator(metric: Metric) -> None:
         assert 0.90 <= fraction <= 0.995, key
 
 
+def checked_against(mean: float, metric: Metric, fakes: Iterator[FeatureBank], reference: FeatureBank | None) -> None:
+    """200 intervals cover the known ``mean`` in 90 to 98.5 of 100 cases, and the standard error is the values' spread."""
+    (key,) = (value.key for value in metric.values)
+    found = [measure(metric, fake, reference)[key] for fake in islice(fakes, 200)]
+    values, errors = [each.value for each in found], [each.std_error for each in found]
+    # 200 values tell their spread to 5 per cent; jackknives lie a little above it.
+    assert 0.85 <= np.sqrt(np.mean(np.square(errors))) / np.std(values, ddof=1) <= 1.2
+    assert 0.90 <= np.mean([each.interval.low <= mean <= each.interval.high for each in found]) <= 0.985
+
+
+@pytest.mark.parametrize(("splits", "shuffle"), [(1, True), (3, True), (10, True), (25, True), (3, False), (10, False)])
+def test_the_interval_of_the_inception_score_covers_its_mean(splits: int, shuffle: bool) -> None:
+    """Sure predictions of classes drawn with known shares: a split's score is exp H of multinomial counts, whatever the code."""
+    shares, count = np.array([0.4, 0.3, 0.15, 0.1, 0.05]), 500
+    counts = np.random.default_rng(1).multinomial(count // splits, shares, size=50_000) / (count // splits)
+    mean = np.exp(-(counts * np.log(np.where(counts > 0, counts, 1))).sum(axis=1)).mean()
+
+    def fakes() -> Iterator[FeatureBank]:
+        for seed in itertools.count():
+            seen = np.random.default_rng(seed).choice(5, count, p=shares)
+            yield FeatureBank(np.zeros((count, 1), np.float32), np.where(np.eye(5)[seen] > 0, 0, -1e4).astype(np.float32))
+
+    checked_against(mean, InceptionScore(splits=splits, shuffle=shuffle), fakes(), None)
+
+
+def test_splits_cut_anew_would_have_passed_for_a_spread_of_the_samples() -> None:
+    """Why samples stay in their splits: scattered splits of few samples differ from each other more than the samples do."""
+    bank = predictions(0, 240, 0.3, 1.15)
+    group = np.random.RandomState(SEED).permutation(240) % 10
+    metric = InceptionScore(splits=10)
+    anew = np.std([each["is"] for each in Metric.without_groups(metric, bank, None, group)])
+    kept = np.std([each["is"] for each in InceptionScore(shuffle=False).replicate(bank, None, group).without])
+    assert anew > 1.2 * kept
+    scores = [each["is"] for each in metric.replicate(bank, None, group).without]
+    of_splits = inception_score(bank.log_probabilities, 10)
+    assert measure(metric, bank, None)["is"].std_error == pytest.approx(of_splits.std / 3, rel=1e-9)
+    assert np.mean(scores) == pytest.approx(of_splits.mean, rel=1e-12)
+
+
+def test_where_a_split_would_be_left_with_nobody_there_is_no_error() -> None:
+    bank = predictions(0, 12, 0.3, 1.15)
+    assert measure(InceptionScore(splits=9), bank, None, groups=10)["is"].std_error is None
+    assert measure(InceptionScore(splits=1), bank, None, groups=10)["is"].std_error > 0
+
+
+def test_the_interval_of_the_kernel_distance_covers_its_mean() -> None:
+    """Of Gaussian numbers beside fixed real ones, whose cubic kernels have moments for a mean."""
+    mu, drawn, count = 0.2, Subsets(10, 100), 500
+    real = FeatureBank(np.random.default_rng(99).standard_normal((count, 1)).astype(np.float32))
+    raw = [1, mu, mu**2 + 1, mu**3 + 3 * mu]
+    y = real.features[:, 0].astype(np.float64)
+    across = sum(weight * moment * y**n for n, (weight, moment) in enumerate(zip([1, 3, 3, 1], raw, strict=True)))
+    means = []
+    for _, j in drawn.draw(count, count):
+        kernels = (np.outer(y[j], y[j]) + 1) ** 3
+        within = (kernels.sum() - np.trace(kernels)) / (100 * 99)
+        means.append(1 + 3 * raw[1] ** 2 + 3 * raw[2] ** 2 + raw[3] ** 2 + within - 2 * across[j].mean())
+    normal = (np.random.default_rng(seed).standard_normal((count, 1)) for seed in itertools.count())
+    fakes = (FeatureBank((mu + x).astype(np.float32)) for x in normal)
+    checked_against(float(np.mean(means)), Kernel(subsets=10, subset_size=100), fakes, real)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "metric", [PrecisionRecallDensityCoverage(), PRDCurve(clusters=8, runs=4)], ids=lambda metric: metric.name
@@ -235,3 +300,41 @@ def test_the_interval_of_neighbours_and_clusters_covers_it(metric: Metric) -> No
     """These jackknives overestimate: few samples leave gaps in a manifold, and the spread of clusterings is counted whole."""
     for key, fraction in covered(metric, 150).items():
         assert fraction >= 0.88, key
+
+
+def test_of_trainings_on_fixed_images_is_students() -> None:
+    accuracies = [0.822, 0.792, 0.850]
+    measured = of_trainings(accuracies)
+    known = scipy.stats.t.interval(0.95, 2, loc=np.mean(accuracies), scale=scipy.stats.sem(accuracies))
+    assert (measured.interval.low, measured.interval.high) == pytest.approx(known, rel=1e-12)
+    assert measured.std_error == pytest.approx(scipy.stats.sem(accuracies), rel=1e-12)
+    assert measured.interval.method == "trainings"
+    assert (of_trainings([0.9]).std_error, of_trainings([0.9], 500).interval) == (None, None)
+    assert (of_trainings([0.1, 0.9]).interval.low, of_trainings([0.1, 0.9]).interval.high) == (0.0, 1.0)
+
+
+def test_of_trainings_that_agree_the_images_remain() -> None:
+    perfect = of_trainings([1.0, 1.0, 1.0], 1297)
+    assert perfect.interval.low == pytest.approx(1 / (1 + 1.959964**2 / 1297), rel=1e-9)  # Wilson's for all of 1,297
+    assert (perfect.interval.high, perfect.std_error) == (1.0, 0.0)
+    equal = of_trainings([0.7, 0.7], 50)
+    assert (equal.interval.low, equal.interval.high) == pytest.approx((0.562496, 0.808964), abs=1e-6)
+    assert equal.std_error == pytest.approx(np.sqrt(0.7 * 0.3 / 50), rel=1e-12)
+
+
+@pytest.mark.parametrize(("trainings", "sampled"), [(2, False), (5, False), (2, True), (3, True), (10, True)])
+def test_the_interval_of_trainings_covers_the_expected_accuracy(trainings: int, sampled: bool) -> None:
+    """Images differ in how hard they are and trainings in how good; the images stay, or are drawn with the trainings."""
+    rng = np.random.default_rng(trainings)
+    fixed = rng.standard_normal(300)
+    noise = np.sqrt(1 + 0.3**2)  # of an answer: the chance of being right is Phi of what is left
+    spread = np.sqrt(noise**2 + 1) if sampled else noise
+    mean = np.mean(scipy.stats.norm.cdf((1.2 + (0 if sampled else fixed)) / spread))
+    covered = []
+    for _ in range(1000):
+        images = rng.standard_normal(300) if sampled else fixed
+        skill = 1.2 + 0.3 * rng.standard_normal((trainings, 1))
+        right = skill + images + rng.standard_normal((trainings, 300)) > 0
+        interval = of_trainings(right.mean(axis=1).tolist(), 300 if sampled else None).interval
+        covered.append(interval.low <= mean <= interval.high)
+    assert 0.93 <= np.mean(covered) <= (0.99 if sampled else 0.97)

@@ -12,7 +12,7 @@ from ganeval.errors import UserError
 from ganeval.files import disk_errors, write_text
 from ganeval.metrics.base import FRECHET
 from ganeval.registry import unknown
-from ganeval.scorecard import ScoreCard, rounded
+from ganeval.scorecard import Score, ScoreCard, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,12 +67,12 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
         "fakes": card.counts.get("fake", ""),
         "references": card.counts.get("reference", ""),
         "seed": "" if card.seed is None else card.seed,
-        "status": "; ".join(f"{score.column} {score.status}" for score in card.failed) or "ok",
+        "status": "; ".join(f"{_heading(score)} {score.status}" for score in card.failed) or "ok",
         "deviations": "; ".join(card.deviations),
     }
     for score in card.scores:
-        cells |= {score.column: _number(score.value), f"{score.column} se": _number(score.std_error)}
-        cells |= {f"{score.column} floor": _number(score.floor)}
+        name = _heading(score)
+        cells |= {name: _number(score.value), f"{name} se": _number(score.std_error), f"{name} floor": _number(score.floor)}
     return cells | {
         "source_sha256": card.source["sha256"],
         "recipe_sha256": card.source.get("recipe_sha256", ""),
@@ -81,6 +81,13 @@ def row_of(card: ScoreCard) -> dict[str, Any]:
         "extractor_sha256": card.extractor["sha256"],
         **{name: card.environment.get(name, "") for name in ("ganeval", "torch", "device", "date")},
     }
+
+
+def _heading(score: Score) -> str:
+    """The column's name. The parameters of a protocol's metric are in the protocol's hash; those of another stand in the name."""
+    parameters = {name: value for name, value in (score.extra or {}).items() if name != "metric"}
+    said = ", ".join(f"{name}={value}" for name, value in sorted(parameters.items()))
+    return f"{score.column} ({said})" if said else score.column
 
 
 def _method(recipe: dict[str, Any], card: ScoreCard) -> str:

@@ -19,6 +19,7 @@ from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Float64
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import check_finite, given
+from ganeval.metrics.memory import kept
 
 
 class AMTerms(NamedTuple):
@@ -28,6 +29,15 @@ class AMTerms(NamedTuple):
     divergence: float
 
 
+def mean_prediction(log_probabilities: Float64) -> Float64:
+    """(K,) the mean of the probabilities, from (N, K) natural logarithms. Raises :class:`MetricError` where there are none."""
+    check_finite(log_probabilities, "log-probabilities")
+    if len(log_probabilities) == 0:
+        raise MetricError("at least 1 sample is needed in each set, got 0")
+    mean: Float64 = np.exp(log_probabilities).mean(axis=0)
+    return mean
+
+
 def am_score(fake: Float64, reference: Float64, floor: float = 1e-18) -> AMTerms:
     """The two terms from log-probabilities ``fake`` (N, K) and ``reference`` (M, K), natural logarithm.
 
@@ -35,16 +45,19 @@ def am_score(fake: Float64, reference: Float64, floor: float = 1e-18) -> AMTerms
     and so caps the cost of a missing class at ``q log(q / floor)`` for its share q of the reference: 41.4 q nats at 1e-18,
     the value in the authors' code. Raises :class:`MetricError` where the sets are empty or the classes differ.
     """
+    return _terms(fake, mean_prediction(reference), floor)
+
+
+def _terms(fake: Float64, real: Float64, floor: float) -> AMTerms:
+    """The same, of the reference its mean prediction ``real`` (K,)."""
     check_finite(fake, "log-probabilities")
-    check_finite(reference, "log-probabilities")
-    if fake.shape[1] != reference.shape[1]:
-        raise MetricError(f"predictions over {fake.shape[1]} and over {reference.shape[1]} classes cannot be compared")
-    if min(len(fake), len(reference)) == 0:
-        raise MetricError(f"at least 1 sample is needed in each set, got {len(fake)} and {len(reference)}")
+    if fake.shape[1] != len(real):
+        raise MetricError(f"predictions over {fake.shape[1]} and over {len(real)} classes cannot be compared")
+    if len(fake) == 0:
+        raise MetricError("at least 1 sample is needed in each set, got 0")
     probabilities = np.exp(fake)
     entropy = -(probabilities * fake).sum(axis=1).mean()
     generated = np.maximum(probabilities.mean(axis=0), floor)
-    real = np.exp(reference).mean(axis=0)
     shown = real > 0  # p log p vanishes with p
     divergence = (real[shown] * np.log(real[shown] / generated[shown])).sum()
     return AMTerms(float(entropy), max(float(divergence), 0.0))  # equal means may give -1e-17
@@ -70,7 +83,9 @@ class AMScore(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``am``, ``am_entropy``, ``am_kl``. Raises :class:`MetricError` without logits on both sides."""
-        terms = am_score(fake.log_probabilities, given(reference).log_probabilities, self.floor)
+        real = given(reference)
+        known = kept(real, "mean_prediction", lambda: {"mean": mean_prediction(real.log_probabilities)})
+        terms = _terms(fake.log_probabilities, known["mean"], self.floor)
         return {"am": terms.entropy + terms.divergence, "am_entropy": terms.entropy, "am_kl": terms.divergence}
 
 

@@ -30,6 +30,9 @@ UNIT = 2.0**-24
 TINY = 2.0**-96
 """Products of scaled points below this may be lost to underflow, rounding of coordinates below it may be anything."""
 
+BLOCK = 2048
+"""Rough distances are formed BLOCK x BLOCK at a time."""
+
 PAIRS = 32
 """Pairs per step of exact distances: measured, what fits into a processor's cache."""
 
@@ -60,8 +63,9 @@ class Cloud:
         return made
 
 
-def clouds(*sets: Array, block: int = 1024) -> list[Cloud]:
-    """The sets (N, D) as clouds around the mean of the first, in one scale."""
+def clouds(*sets: Array, block: int = 64) -> list[Cloud]:
+    """The sets (N, D) as clouds around the mean of the first, in one scale; made of ``block`` points at a time, whose coordinates
+    fit into a processor's cache."""
     centre = sets[0].mean(axis=0, dtype=np.float64)
     norms = [np.concatenate([np.square(part - centre).sum(axis=1) for part in _parts(points, block)]) for points in sets]
     largest = max(float(each.max()) for each in norms) ** 0.5

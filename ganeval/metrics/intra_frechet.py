@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ganeval.errors import MetricError
-from ganeval.features import FeatureBank, Int64
+from ganeval.features import FeatureBank, Int64, Moments
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import given
 from ganeval.metrics.low_rank import distance_of_samples
+from ganeval.metrics.memory import remembered
 
 
 def labels_of(bank: FeatureBank, what: str) -> Int64:
@@ -39,8 +41,18 @@ def intra_class_distances(fake: FeatureBank, reference: FeatureBank) -> dict[int
         x, y = fake.features[ours == label], reference.features[theirs == label]
         if min(len(x), len(y)) < 2:
             raise MetricError(f"class {label} has {len(x)} samples and {len(y)} reference images: 2 of each are needed at least")
-        distances[label] = distance_of_samples(x, y)
+        distances[label] = distance_of_samples(x, y, partial(_moments_of_class, reference, label))
     return distances
+
+
+def class_of(reference: FeatureBank, label: int) -> FeatureBank:
+    """The samples of a class. What is found out about them is kept where that of ``reference`` is."""
+    return reference.part({"class": label}, labels_of(reference, "the reference images") == label)
+
+
+def _moments_of_class(reference: FeatureBank, label: int) -> Moments:
+    """Remembered, for the distances without each group, in no more memory than the class's samples take twice."""
+    return remembered(reference, ("moments of class", label), lambda: class_of(reference, label).moments)
 
 
 @dataclass(frozen=True)

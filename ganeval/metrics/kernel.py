@@ -6,6 +6,7 @@ arXiv 1801.01401). Unbiased, hence it may be slightly negative.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -16,6 +17,7 @@ from ganeval.errors import MetricError
 from ganeval.features import FeatureBank, Float64, Int64
 from ganeval.metrics.base import METRICS, Metric, Need, Replicates, Value
 from ganeval.metrics.checks import Array, check_pair, given
+from ganeval.metrics.memory import kept
 
 
 class KernelDistance(NamedTuple):
@@ -25,30 +27,61 @@ class KernelDistance(NamedTuple):
     std: float
 
 
+@dataclass(frozen=True)
+class Subsets:
+    """``number`` pairs of subsets of ``size`` samples each, drawn without replacement from one stream, the first set's before the
+    second's: torch-fidelity's order, so that the same ``seed`` gives its subsets."""
+
+    number: int = 100
+    size: int = 1000
+    seed: int = 2020
+
+    def draw(self, n: int, m: int) -> Iterator[tuple[Int64, Int64]]:
+        """Indices into sets of ``n`` and of ``m`` samples; raises :class:`MetricError` where a set is smaller than a subset."""
+        if not 2 <= self.size <= min(n, m):
+            raise MetricError(
+                f"subsets of {self.size} cannot be drawn from sets of {n} and {m} samples: "
+                f"subset_size must lie between 2 and {min(n, m)}"
+            )
+        stream = np.random.RandomState(self.seed)
+        for _ in range(self.number):
+            first = stream.choice(n, self.size, replace=False)
+            yield first, stream.choice(m, self.size, replace=False)
+
+
 def kernel_distance(x: Array, y: Array, subsets: int = 100, subset_size: int = 1000, seed: int = 2020) -> KernelDistance:
     """The kernel distance of ``x`` (N, D) and ``y`` (M, D) over ``subsets`` pairs of ``subset_size`` samples each.
 
-    Subsets are drawn without replacement from one stream, ``x`` before ``y``: torch-fidelity's order, so that the same seed
-    gives its subsets. Kernels are float64. Raises :class:`MetricError` where a set is smaller than a subset.
+    See :class:`Subsets` for how they are drawn. Kernels are float64. Raises :class:`MetricError` where a set is smaller than a
+    subset.
     """
-    chosen = _pairs_of_subsets(x, y, subsets, subset_size, seed)
-    distances = [squared_discrepancy(x[i].astype(np.float64), y[j].astype(np.float64)) for i, j in chosen]
+    check_pair(x, y, minimum=2)
+    drawn = Subsets(subsets, subset_size, seed)
+    distances = [sums.discrepancy() for sums, _ in _sums_of_subsets(x, y, drawn, sums_within(y, len(x), drawn))]
     return KernelDistance(float(np.mean(distances)), float(np.std(distances)))
 
 
-def kernel_distances_without(
-    x: Array, y: Array, group: Int64, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
-) -> Float64:
-    """(G + 1,) the mean of :func:`kernel_distance`, then the same without each group of ``x``; ``group`` (N,) in 0 .. G - 1.
+def sums_within(y: Array, others: int, drawn: Subsets) -> Float64:
+    """(S,) the sum of the kernels of the samples of each subset of ``y`` with each other, beside a set of ``others`` samples."""
+    return np.array([_sum_within(y[j].astype(np.float64)) for _, j in drawn.draw(others, len(y))])
+
+
+def _sums_of_subsets(x: Array, y: Array, drawn: Subsets, within: Float64) -> Iterator[tuple[KernelSums, Int64]]:
+    """The sums of each pair of subsets, ``within`` from :func:`sums_within`, and the indices of the samples of ``x``."""
+    for (i, j), yy in zip(drawn.draw(len(x), len(y)), within, strict=True):
+        yield _kernel_sums(x[i].astype(np.float64), y[j].astype(np.float64), float(yy)), i
+
+
+def kernel_distances_without(x: Array, y: Array, group: Int64, drawn: Subsets, within: Float64) -> Float64:
+    """(G + 1,) the mean over the subsets, then the same without each group of ``x``; ``group`` (N,) counts from 0.
 
     The subsets stay as they are, less the samples of the group: with other draws for each group, the noise of the draws would
-    pass for a spread of the samples. One pass of kernels gives all, from their sums over pairs of groups. A mean is NaN where
-    some subset is left with fewer than 2 samples.
+    pass for a spread of the samples. ``within`` are :func:`sums_within` of ``y``. One pass of kernels gives all, from their sums
+    over pairs of groups. A mean is NaN where some subset is left with fewer than 2 samples.
     """
     groups = int(group.max()) + 1
     whole, without = [], []
-    for i, j in _pairs_of_subsets(x, y, subsets, subset_size, seed):
-        sums = _kernel_sums(x[i].astype(np.float64), y[j].astype(np.float64))
+    for sums, i in _sums_of_subsets(x, y, drawn, within):
         whole.append(sums.discrepancy())
         without.append(_without_groups(sums, (group[i] == np.arange(groups)[:, None]).astype(np.float64)))
     return np.array([np.mean(whole), *np.mean(without, axis=0)])
@@ -72,12 +105,15 @@ class KernelSums(NamedTuple):
         return float(self.xx / (n * (n - 1)) + self.yy / (m * (m - 1)) - 2 * self.xy / (n * m))
 
 
-def _kernel_sums(x: Float64, y: Float64) -> KernelSums:
+def _kernel_sums(x: Float64, y: Float64, yy: float) -> KernelSums:
     rows, across = _cubic(x, x), _cubic(x, y)
     xx = rows.sum() - _cubic_diagonal(x).sum()
-    yy = _cubic(y, y).sum() - _cubic_diagonal(y).sum()
     np.fill_diagonal(rows, 0)
     return KernelSums(rows, across.sum(axis=1), xx, yy, across.sum(), len(x), len(y))
+
+
+def _sum_within(y: Float64) -> float:
+    return float(_cubic(y, y).sum() - _cubic_diagonal(y).sum())
 
 
 def _without_groups(sums: KernelSums, belongs: Float64) -> Float64:
@@ -92,23 +128,9 @@ def _without_groups(sums: KernelSums, belongs: Float64) -> Float64:
     return kept
 
 
-def _pairs_of_subsets(x: Array, y: Array, subsets: int, subset_size: int, seed: int) -> Iterator[tuple[Int64, Int64]]:
-    """Indices into ``x`` and into ``y``, ``subset_size`` each, without replacement."""
-    check_pair(x, y, minimum=2)
-    if not 2 <= subset_size <= min(len(x), len(y)):
-        raise MetricError(
-            f"subsets of {subset_size} cannot be drawn from sets of {len(x)} and {len(y)} samples: "
-            f"subset_size must lie between 2 and {min(len(x), len(y))}"
-        )
-    stream = np.random.RandomState(seed)
-    for _ in range(subsets):
-        first = stream.choice(len(x), subset_size, replace=False)
-        yield first, stream.choice(len(y), subset_size, replace=False)
-
-
 def squared_discrepancy(x: Float64, y: Float64) -> float:
     """Unbiased MMD^2 of ``x`` (n, D) and ``y`` (m, D) under the cubic kernel; pairs of a sample with itself are left out."""
-    return _kernel_sums(x, y).discrepancy()
+    return _kernel_sums(x, y, _sum_within(y)).discrepancy()
 
 
 def _cubic(x: Float64, y: Float64) -> Float64:
@@ -142,14 +164,30 @@ class Kernel(Metric):
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``kid``. Raises :class:`MetricError` where either set is smaller than a subset."""
         real = given(reference)
-        return {"kid": kernel_distance(fake.features, real.features, self.subsets, self.subset_size, self.seed).mean}
+        sums = _sums_of_subsets(fake.features, real.features, self._drawn, self._within(fake, real))
+        return {"kid": float(np.mean([each.discrepancy() for each, _ in sums]))}
 
     def replicate(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Replicates:
         """All from one pass, on the same subsets; raises :class:`MetricError` as :meth:`compute` does."""
-        sets = fake.features, given(reference).features
-        distance, *without = kernel_distances_without(*sets, group, self.subsets, self.subset_size, self.seed)
+        real = given(reference)
+        within = self._within(fake, real)
+        distance, *without = kernel_distances_without(fake.features, real.features, group, self._drawn, within)
         known = tuple({"kid": float(value)} for value in without) if np.isfinite(without).all() else ()
         return Replicates({"kid": float(distance)}, known)
+
+    @property
+    def _drawn(self) -> Subsets:
+        return Subsets(self.subsets, self.subset_size, self.seed)
+
+    def _within(self, fake: FeatureBank, real: FeatureBank) -> Float64:
+        """The sums within the reference's subsets, which follow from it and the number of generated samples: kept with it."""
+        check_pair(fake.features, real.features, minimum=2)
+        drawn, others = self._drawn, len(fake)
+        arrays = kept(
+            real, "kernel_sums", lambda: {"within": sums_within(real.features, others, drawn)},
+            others=others, **dataclasses.asdict(drawn),
+        )  # fmt: skip
+        return arrays["within"]
 
 
 METRICS.add(Kernel.name, Kernel())

@@ -6,12 +6,14 @@ S is the sum of the roots of the eigenvalues of A S A', an n x n matrix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from ganeval.errors import MetricError
 from ganeval.features import Moments, moments_of
-from ganeval.metrics.checks import Array, check_finite
+from ganeval.metrics.checks import Array, check_finite, check_pair
 from ganeval.metrics.frechet import NEGLIGIBLE, _distance, _solver_failures, frechet_distance, frechet_distance_of_samples
 
 
@@ -37,12 +39,17 @@ def distance_to_moments(x: Array, moments: Moments) -> float:
     return _distance(float(shift @ shift), spread, float(kept.sqrt().sum()))
 
 
-def distance_of_samples(x: Array, y: Array) -> float:
+def distance_of_samples(x: Array, y: Array, moments_of_y: Callable[[], Moments] | None = None) -> float:
     """The squared distance of the Gaussians fitted to ``x`` (N, D) and ``y`` (M, D), by the smallest matrices there are.
 
-    Raises :class:`MetricError` where a set has fewer than 2 samples, is not finite, or the dimensions differ.
+    ``moments_of_y`` is asked only where y has more samples than dimensions, and may know them from before. Raises
+    :class:`MetricError` where a set has fewer than 2 samples, is not finite, or the dimensions differ.
     """
-    few, many = (x, y) if len(x) <= len(y) else (y, x)
-    if 2 <= len(few) <= few.shape[1] < len(many):
-        return distance_to_moments(few, moments_of(many))
+    check_pair(x, y, minimum=2)
+    of_y = moments_of_y or (lambda: moments_of(y))
+    many_x, many_y = (len(each) > x.shape[1] for each in (x, y))
+    if many_x and many_y:
+        return frechet_distance(moments_of(x), of_y())
+    if many_x or many_y:
+        return distance_to_moments(x, of_y()) if many_y else distance_to_moments(y, moments_of(x))
     return frechet_distance_of_samples(x, y)

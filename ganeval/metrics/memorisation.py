@@ -18,7 +18,8 @@ from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
-from ganeval.metrics.nearest import BLOCK, nearest, nearest_other
+from ganeval.metrics.distances import BLOCK, clouds
+from ganeval.metrics.neighbours import Nearest, nearest, nearest_among, neighbours_of
 
 
 class Copying(NamedTuple):
@@ -37,16 +38,27 @@ def copying(fake: Array, training: Array, quantile: float = 0.01, block: int = B
     always do. Where more than that fraction of the training images have duplicates, the threshold is 0 and finds exact
     copies alone. Raises :class:`MetricError` for sets too small, and a quantile outside 0 .. 1.
     """
+    _check(fake, training, quantile)
+    return _copying(fake, training, nearest(clouds(training)[0], 1, block, "neighbours among real"), quantile, block)
+
+
+def _check(fake: Array, training: Array, quantile: float) -> None:
     if not 0 <= quantile <= 1:
         raise MetricError(f"a quantile lies between 0 and 1, got {quantile}")
     check_pair(fake, training, minimum=1)
     if len(training) < 2:
         raise MetricError("the distances between training images need at least 2 of them, got 1")
-    among, to_training = nearest_other(training, block).distance, nearest(fake, training, block)
+
+
+def _copying(fake: Array, training: Array, near: Nearest, quantile: float, block: int) -> Copying:
+    """The same, from ``near``, the nearest other training images of each."""
+    reals, fakes = clouds(training, fake)
+    found = nearest_among(reals, fakes, 1, block, "generated among real")
+    among, distance, row = np.sqrt(near.squared[:, 0]), np.sqrt(found.squared[:, 0]), found.who[:, 0]
     threshold = float(np.quantile(among, quantile))
     return Copying(
-        authenticity=float((to_training.distance > among[to_training.row]).mean()),
-        memorised=float((to_training.distance <= threshold).mean()),
+        authenticity=float((distance > among[row]).mean()),
+        memorised=float((distance <= threshold).mean()),
         threshold=threshold,
     )
 
@@ -70,7 +82,10 @@ class Memorisation(Metric):
 
     def compute(self, fake: FeatureBank, reference: FeatureBank | None) -> Mapping[str, float]:
         """``authenticity`` and ``memorised``. Raises :class:`MetricError` for a reference of fewer than 2 images."""
-        found = copying(fake.features, given(reference).features, self.quantile)
+        real = given(reference)
+        _check(fake.features, real.features, self.quantile)
+        near = neighbours_of(real, 1, "neighbours among real")
+        found = _copying(fake.features, real.features, near, self.quantile, BLOCK)
         return {"authenticity": found.authenticity, "memorised": found.memorised}
 
 

@@ -1,4 +1,7 @@
-"""What one metric found out about a bank, kept as long as the bank lives: within a score nothing is found out twice."""
+"""What one metric found out about a bank, kept as long as the bank lives: within a score nothing is found out twice.
+
+Arrays can be kept beyond that: what is found out about a reference serves the scores of later processes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from ganeval.features import FeatureBank
+from ganeval.features import Arrays, FeatureBank
 
 Found = TypeVar("Found")
 
@@ -23,3 +26,11 @@ def remembered(bank: FeatureBank, key: Hashable, find: Callable[[], Found]) -> F
         kept[key] = find()
     found: Found = kept[key]
     return found
+
+
+def kept(bank: FeatureBank, kind: str, find: Callable[[], Arrays], **about: int | str) -> Arrays:
+    """What ``find`` gives for ``bank``, remembered, and kept for later processes where the bank keeps what is found out.
+
+    ``kind`` names the finding, and ``about`` holds everything that it follows from beside the bank.
+    """
+    return remembered(bank, (kind, *sorted(about.items())), lambda: bank.kept(kind, about, find))

@@ -1,4 +1,4 @@
-"""The nearest neighbours of every point within its own set, exactly, from half of the symmetric rough distances."""
+"""The nearest neighbours of every point, exactly: in another set, or in its own, from half of the symmetric rough distances."""
 
 from __future__ import annotations
 
@@ -8,24 +8,57 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ganeval.features import Float64, Int64
-from ganeval.metrics.distances import Cloud, Tile, rough_products, squared_distances, tile
+from ganeval.features import FeatureBank, Float64, Int64
+from ganeval.metrics.distances import BLOCK, Cloud, Tile, clouds, rough_products, squared_distances, tile
+from ganeval.metrics.memory import kept, remembered
 from ganeval.progress import counted
 
 MANY = 6
 """Candidates per wanted neighbour above which a tile's float64 distances are formed: usual features have fewer than two."""
 
+FEWEST = 5
+"""Neighbours that are found at least: fewer cost hardly less, and one search serves every metric with its usual number."""
+
 
 class Nearest(NamedTuple):
-    """``squared`` (N, n) float64 distances to the n nearest other points, ascending, and ``who`` (N, n) they are."""
+    """``squared`` (N, n) float64 distances to the n nearest points, ascending, and ``who`` (N, n) they are."""
 
     squared: Float64
     who: Int64
 
 
+def neighbours_of(bank: FeatureBank, count: int, what: str) -> Nearest:
+    """At least the ``count`` nearest other samples of each of ``bank``, 1 <= count < N, in its features; sought once.
+
+    What an earlier call found is taken where it is as many, and so is what an earlier score found and the bank keeps. It
+    follows from the bank alone, not from what that is compared with.
+    """
+    known: dict[int, Nearest] = remembered(bank, "neighbours", dict)
+    for size, found in known.items():
+        if size >= count:
+            return found
+    size = min(max(count, FEWEST), len(bank) - 1)
+    arrays = kept(bank, "neighbours", lambda: nearest(clouds(bank.features)[0], size, BLOCK, what)._asdict(), count=size)
+    known[size] = Nearest(arrays["squared"], arrays["who"])
+    return known[size]
+
+
+def nearest_among(points: Cloud, queries: Cloud, count: int, block: int, what: str) -> Nearest:
+    """The ``count`` nearest of ``points`` to each of ``queries``, 1 <= count <= number of points; a copy's distance is 0.
+
+    Of points at the same distance any may be named. Both clouds are of one call of :func:`ganeval.metrics.distances.clouds`.
+    """
+    candidates = _Candidates(queries, points, count)
+    blocks = [(rows, columns) for rows in queries.slices(block) for columns in points.slices(block)]
+    with rough_products():
+        for rows, columns in counted(what, blocks):
+            candidates.add(tile(queries, points, rows, columns), of_rows=True)
+    return candidates.settle()
+
+
 def nearest(cloud: Cloud, count: int, block: int, what: str) -> Nearest:
-    """The ``count`` nearest, 1 <= count < N. Of points at the same distance any may be named."""
-    candidates = _Candidates(cloud, count)
+    """The ``count`` nearest other points, 1 <= count < N. Of points at the same distance any may be named."""
+    candidates = _Candidates(cloud, cloud, count)
     blocks = cloud.slices(block)
     diagonal = [(rows, rows) for rows in blocks]  # first: they give every point a bound to hold the others against
     across = [(rows, columns) for n, rows in enumerate(blocks) for columns in blocks[n + 1 :]]
@@ -42,9 +75,11 @@ def nearest(cloud: Cloud, count: int, block: int, what: str) -> Nearest:
 
 @dataclass
 class _Candidates:
-    """Pairs that may be among the ``count`` nearest of a point: those whose lower bound is below ``count`` upper bounds."""
+    """Pairs of a point of ``cloud`` and one of ``others`` that may be among the ``count`` nearest of the first: those whose lower
+    bound is below ``count`` upper bounds."""
 
     cloud: Cloud
+    others: Cloud
     count: int
     found: list[tuple[Int64, Int64, Float64]] = field(default_factory=list)
 
@@ -73,7 +108,7 @@ class _Candidates:
             return np.full(len(lower), np.inf)
         least = lower.topk(self.count, dim=1, largest=False).values[:, -1].numpy() / self.cloud.scale**2
         own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
-        slack = self.cloud.slack(own) + self.cloud.slack(other).max()
+        slack = self.cloud.slack(own) + self.others.slack(other).max()
         bound: Float64 = np.nextafter(least + 2.0001 * slack, np.inf)
         return bound
 
@@ -81,11 +116,11 @@ class _Candidates:
         """Where bounds cannot tell the points of a tile apart, its float64 distances do; the ``count`` least of them suffice."""
         own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
         squared = pairs.exact()
-        if pairs.rows == pairs.columns:
+        if self.others is self.cloud and pairs.rows == pairs.columns:
             np.fill_diagonal(squared, np.inf)
         squared = squared if of_rows else squared.T
-        kept = min(self.count, squared.shape[1])
-        least = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+        wanted = min(self.count, squared.shape[1])
+        least = np.argpartition(squared, wanted - 1, axis=1)[:, :wanted]
         values = np.take_along_axis(squared, least, axis=1)
         better = values < self.upper[own, -1:]
         points, place = np.nonzero(better)
@@ -102,7 +137,7 @@ class _Candidates:
         points, others, lower = (np.concatenate(parts) for parts in zip(*self.found, strict=True))
         left = lower <= self.upper[points, -1]
         points, others = points[left], others[left]
-        squared = squared_distances(self.cloud.points, self.cloud.points, points, others)
+        squared = squared_distances(self.cloud.points, self.others.points, points, others)
         held, place = _least(len(self.cloud), points, squared, self.count)
         return Nearest(held, others[place])
 

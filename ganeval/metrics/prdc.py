@@ -21,15 +21,12 @@ from ganeval.features import FeatureBank, Int64
 from ganeval.metrics.balls import Balls, Encounters, encounters, neighbours_for
 from ganeval.metrics.base import METRICS, Metric, Need, Value
 from ganeval.metrics.checks import Array, check_pair, given
-from ganeval.metrics.distances import Cloud, clouds
+from ganeval.metrics.distances import BLOCK, clouds
 from ganeval.metrics.memory import remembered
-from ganeval.metrics.neighbours import Nearest, nearest
+from ganeval.metrics.neighbours import nearest, neighbours_of
 
 # Whether a sample exactly on the rim of a ball lies inside: "less" as in prdc and StudioGAN, "less_equal" as in torch-fidelity.
 Comparison = Literal["less", "less_equal"]
-
-BLOCK = 2048
-"""Distances are formed BLOCK x BLOCK at a time."""
 
 SPARE = 7
 """Neighbours of a generated sample beyond the k-th that are found at once, so that leaving out a tenth needs no second search."""
@@ -129,31 +126,21 @@ class PrecisionRecallDensityCoverage(Metric):
         if count is None or len(real) <= count:
             return real
         drawn = np.random.RandomState(self.reals_seed).permutation(len(real))[:count]
-        return remembered(real, ("part", count, self.reals_seed), lambda: real.take(drawn))
+        which = {"count": count, "seed": self.reals_seed}
+        return remembered(real, ("part", count, self.reals_seed), lambda: real.part(which, drawn))
 
     def _encounters(self, fake: FeatureBank, real: FeatureBank, group: Int64, count: int, *, leave_out: bool) -> Encounters:
         """Of both banks' balls; neighbours that an earlier call found are not sought again."""
         _check(real.features, fake.features, self.k, self.comparison)
-        reals, fakes = clouds(real.features, fake.features)
         found = (
-            _neighbours(real, reals, self.k, "neighbours among real"),
-            _neighbours(fake, fakes, count, "neighbours among generated"),
+            neighbours_of(real, self.k, "neighbours among real"),
+            neighbours_of(fake, count, "neighbours among generated"),
         )
         balls = [
             Balls(cloud, near, self.k, self.comparison == "less_equal")
-            for cloud, near in zip((reals, fakes), found, strict=True)
+            for cloud, near in zip(clouds(real.features, fake.features), found, strict=True)
         ]  # fmt: skip
         return encounters(balls[0], balls[1], group, leave_out=leave_out, block=BLOCK)
-
-
-def _neighbours(bank: FeatureBank, cloud: Cloud, count: int, what: str) -> Nearest:
-    """At least ``count`` of them where an earlier call found as many."""
-    known: dict[int, Nearest] = remembered(bank, "nearest", dict)
-    for size, found in known.items():
-        if size >= count:
-            return found
-    known[count] = nearest(cloud, count, BLOCK, what)
-    return known[count]
 
 
 METRICS.add(PrecisionRecallDensityCoverage.name, PrecisionRecallDensityCoverage())

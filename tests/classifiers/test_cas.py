@@ -83,11 +83,15 @@ def test_means_and_errors_are_those_of_the_trainings(shapes: FolderDataset) -> N
     for key, floor in (("cas", "real"), ("gan_test", "real")):
         values = [training[key] for training in card.extractor["record"]["trainings"]]
         assert card[key].value == pytest.approx(np.mean(values), rel=1e-12)
-        assert card[key].std_error == pytest.approx(abs(values[0] - values[1]) / 2, rel=1e-12)
+        spread, p = abs(values[0] - values[1]) / 2, np.mean(values)
+        images = p * (1 - p) / card.counts["fake"] if key == "gan_test" else 0.0
+        assert card[key].std_error == pytest.approx(np.sqrt(spread**2 + images), rel=1e-12)
+        assert card[key].interval.method == ("trainings and images" if key == "gan_test" else "trainings")
+        assert card[key].interval.low <= p <= card[key].interval.high
         floors = [training[floor] for training in card.extractor["record"]["trainings"]]
         assert card[key].floor == pytest.approx(np.mean(floors), rel=1e-12)
     one = card_of(shapes.root / "train", shapes, trainings=1)
-    assert one["cas"].std_error is None
+    assert [(score.std_error, score.interval) for score in one.scores] == [(None, None)] * 2
     assert one.protocol_sha256 != card.protocol_sha256
     assert one.extractor["sha256"] == card.extractor["sha256"]
 

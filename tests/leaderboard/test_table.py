@@ -70,6 +70,35 @@ def test_every_fact_of_a_card_has_its_cell(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def beside_the_protocol(one: ScoreCard, **parameters: Any) -> ScoreCard:
+    """The same, its second value that of a metric beside the protocol."""
+    beside = replace(one.scores[1], extra={"metric": "prdc", **parameters})
+    return replace(one, scores=(one.scores[0], beside))
+
+
+def test_what_is_not_of_the_protocol_stands_under_its_parameters(tmp_path: Path) -> None:
+    one = card("one")
+    path, _ = add(tmp_path, beside_the_protocol(one, k=3, comparison="less"))
+    assert not add(tmp_path, beside_the_protocol(one, comparison="less", k=3))[1], "a card read from its file has its keys sorted"
+    add(tmp_path, beside_the_protocol(card("one", top1=0.75), k=10, comparison="less"))
+    add(tmp_path, card("two", top1=0.25))
+    add(tmp_path, beside_the_protocol(card("three", top1=0.125)))
+    by_name = {row["method"]: row for row in rows(path)}
+    names = ("Top-1-digits-cnn (comparison=less, k=3)", "Top-1-digits-cnn (comparison=less, k=10)", "Top-1-digits-cnn")
+    found = {method: [row[name] for name in names] for method, row in by_name.items()}
+    assert found == {"one": ["0.5", "0.75", ""], "two": ["", "", "0.25"], "three": ["", "", "0.125"]}
+    assert by_name["one"][f"{names[0]} se"] == "0.0625"
+    ((_, part),) = ranked(read(path))
+    assert set(names) <= set(brief(part).columns)
+
+
+def test_the_failure_of_what_is_not_of_the_protocol_names_its_column_and_goes_when_it_is_filled(tmp_path: Path) -> None:
+    path, _ = add(tmp_path, beside_the_protocol(card("one", top1=None), k=3))
+    assert rows(path)[0]["status"] == "Top-1-digits-cnn (k=3) failed: it could not"
+    add(tmp_path, beside_the_protocol(card("one"), k=3))
+    assert (rows(path)[0]["status"], rows(path)[0]["Top-1-digits-cnn (k=3)"]) == ("ok", "0.5")
+
+
 def test_a_folder_has_no_recipe_and_no_seed(tmp_path: Path) -> None:
     folder = card("x", source={"kind": "folder", "name": "samples", "sha256": "9" * 64}, seed=None)
     (row,) = rows(add(tmp_path, folder)[0])

@@ -12,7 +12,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
-from ganeval.metrics.kernel import Kernel, kernel_distance, kernel_distances_without, squared_discrepancy
+from ganeval.metrics.kernel import Kernel, Subsets, kernel_distance, kernel_distances_without, squared_discrepancy, sums_within
 from ganeval.uncertainty import jackknife
 
 
@@ -93,7 +93,8 @@ def test_without_a_group_the_subsets_stay_as_they_are() -> None:
     rng = np.random.default_rng(20)
     x, y = rng.standard_normal((40, 3)), rng.standard_normal((50, 3)) + 0.3
     group = rng.permutation(40) % 5
-    whole, *without = kernel_distances_without(x, y, group, subsets=3, subset_size=20)
+    drawn = Subsets(3, 20)
+    whole, *without = kernel_distances_without(x, y, group, drawn, sums_within(y, len(x), drawn))
     assert whole == kernel_distance(x, y, subsets=3, subset_size=20).mean
     stream, expected = np.random.RandomState(2020), []
     for _ in range(3):

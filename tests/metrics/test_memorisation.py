@@ -10,12 +10,17 @@ from sklearn.neighbors import NearestNeighbors
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
+from ganeval.metrics.distances import clouds
 from ganeval.metrics.memorisation import Memorisation, copying
-from ganeval.metrics.nearest import nearest, nearest_other
+from ganeval.metrics.neighbours import Nearest, nearest, nearest_among
 
 
 def draws(seed: int, count: int, dimensions: int = 8) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, dimensions)).astype(np.float32)
+
+
+def nearest_of(points: np.ndarray, queries: np.ndarray, block: int) -> Nearest:
+    return nearest_among(*clouds(points, queries), 1, block, "test")
 
 
 def test_copies_are_memorised_and_not_authentic() -> None:
@@ -66,8 +71,25 @@ def test_duplicates_among_the_training_images_leave_exact_copies() -> None:
 
 def test_exact_copies_are_at_distance_zero_however_far_away() -> None:
     points = draws(7, 300, 50) + np.float32(1e4)
-    assert nearest(points[::3], points, block=64).distance.max() == 0
-    assert np.array_equal(nearest(points[::3], points, block=64).row, np.arange(0, 300, 3))
+    found = nearest_of(points, points[::3], block=64)
+    assert found.squared.max() == 0
+    assert np.array_equal(found.who[:, 0], np.arange(0, 300, 3))
+
+
+@pytest.mark.parametrize("block", [16, 2048])
+def test_distances_are_those_of_differences_whatever_the_data(block: int) -> None:
+    """Clusters, lattices and copies, near and far: where rough distances tell nothing apart, float64 does."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        points = rng.integers(0, 3, (70, 1 + 4 * (seed % 3))) * [1.0, 1e-6, 1e9][seed // 3 % 3] + [0, 1e4][seed % 2]
+        queries = np.concatenate([points[:20], points[20:40] + 1e-3 * rng.standard_normal((20, points.shape[1]))])
+        every = np.sqrt(np.square(queries[:, None] - points).sum(axis=2))
+        found = nearest_of(points, queries, block)
+        assert np.sqrt(found.squared[:, 0]) == pytest.approx(every.min(axis=1), rel=1e-12, abs=1e-300), seed
+        assert np.array_equal(every[np.arange(40), found.who[:, 0]] == 0, every.min(axis=1) == 0)
+        np.fill_diagonal(within := np.sqrt(np.square(points[:, None] - points).sum(axis=2)), np.inf)
+        others = nearest(clouds(points)[0], 1, block, "test")
+        assert np.sqrt(others.squared[:, 0]) == pytest.approx(within.min(axis=1), rel=1e-12, abs=1e-300), seed
 
 
 @settings(deadline=None, max_examples=40)
@@ -80,13 +102,13 @@ def test_agrees_with_scikit_learn_whatever_the_block(seed: int, n: int, m: int, 
     queries, points = rng.standard_normal((n, dimensions)), rng.standard_normal((m, dimensions))
     tree = NearestNeighbors(algorithm="brute").fit(points)
     distances, rows = tree.kneighbors(queries, 1)
-    found = nearest(queries, points, block)
-    assert found.distance == pytest.approx(distances[:, 0], rel=1e-7, abs=1e-9)
-    assert np.array_equal(found.row, rows[:, 0])
+    found = nearest_of(points, queries, block)
+    assert np.sqrt(found.squared[:, 0]) == pytest.approx(distances[:, 0], rel=1e-7, abs=1e-9)
+    assert np.array_equal(found.who[:, 0], rows[:, 0])
     distances, rows = tree.kneighbors(None, 1)  # of the points themselves: without a point itself
-    others = nearest_other(points, block)
-    assert others.distance == pytest.approx(distances[:, 0], rel=1e-7, abs=1e-9)
-    assert np.array_equal(others.row, rows[:, 0])
+    others = nearest(clouds(points)[0], 1, block, "test")
+    assert np.sqrt(others.squared[:, 0]) == pytest.approx(distances[:, 0], rel=1e-7, abs=1e-9)
+    assert np.array_equal(others.who[:, 0], rows[:, 0])
 
 
 def test_the_metric_and_its_mistakes() -> None:
