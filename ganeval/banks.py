@@ -12,8 +12,10 @@ from ganeval.data.base import Dataset, ImageSet
 from ganeval.extraction import bank_of
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_from
+from ganeval.metrics.order import own_order
 from ganeval.progress import Talk
 from ganeval.protocols import Protocol
+from ganeval.protocols.base import SampleOrder
 from ganeval.sources import FeatureSource, Images, ImageSource
 from ganeval.statistics import Statistics
 from ganeval.team import current_team
@@ -40,6 +42,12 @@ class Banks:
             "floor": 0 if self.floor is None else self.floor.count,
         }
         return {name: count for name, count in known.items() if count is not None}
+
+    def ordered(self, order: SampleOrder) -> Banks:
+        """The same with the generated samples in ``order``."""
+        if order == "given" or isinstance(self.fake, MomentBank):
+            return self
+        return replace(self, fake=self.fake.take(own_order(self.fake.features)))
 
 
 def banks_of(

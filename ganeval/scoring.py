@@ -84,7 +84,8 @@ def score(
         return team.from_first(None)
     keep.finish(images, banks.fake, network, rules, sampled.differences(rules))
     wanted, idle = meaningful(wanted, banks.fake, network, named=metrics is not None)
-    measurement = Measurement(banks, network, images.classes, held_against.name if held_against else "the images", rules)
+    whose = held_against.name if held_against else "the images"
+    measurement = Measurement(banks.ordered(rules.sample_order), network, images.classes, whose, rules)
     with heard_by(talk):
         scores = measurement.scores(wanted)
     card = ScoreCard(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganeval.data.base import Dataset
 
 Weights = Literal["ema", "raw"]
+SampleOrder = Literal["given", "own"]
 
 HELD_OUT = "held-out"
 """As ``reference_split``: the dataset's own held-out split, whatever it is called."""
@@ -32,7 +33,8 @@ class Protocol:
     are exactly balanced (label of sample i is i mod K), i.i.d. uniform, or i.i.d. after the reference's own. ``weights`` says
     which generator is sampled, ``statistics`` what its BatchNorm normalises by, ``truncation`` the bound of every |z|.
     ``reference_count`` images of the reference split, drawn with ``reference_seed``, are used, ``None`` means all. The floor
-    comes from the dataset's own held-out split, where it has one that is not the reference.
+    comes from the dataset's own held-out split, where it has one that is not the reference. Metrics that draw or cut see the
+    samples in the ``given`` order, or in their ``own``, which does not depend on the one they came in.
 
     ``ganeval.protocols.explain`` says in words what each field means and who chooses what.
     """
@@ -51,6 +53,7 @@ class Protocol:
     reference_seed: int = later(0)
     statistics: Statistics = later(Running())  # noqa: RUF009 - frozen
     truncation: float | None = later(None)
+    sample_order: SampleOrder = later("given")  # noqa: RUF009
     published: Protocol | None = dataclasses.field(default=None, compare=False, repr=False)
     """What this is, resolved for a dataset; its hash is that of what was published."""
 

@@ -34,6 +34,7 @@ MEANS = {
     "statistics": "what the generator's BatchNorm normalises by; nothing where it has none",
     "truncation": "the bound of every entry of z, drawn again (truncated normal) until it is within",
     "extractor": "the network whose features are compared, with its own resize",
+    "sample_order": "the order of the samples in which subsets are drawn and splits are cut: given, or their own",
     "jackknife_groups": "parts of the generated images that are left out in turn for the standard errors",
 }
 """Each field of :class:`Protocol` but its name, description and metrics."""
@@ -60,6 +61,7 @@ ELSEWHERE = {
         "inception (TensorFlow 1's resize) in TTUR, torch-fidelity, StyleGAN; inception-clean in clean-fid; "
         "inception-studiogan-legacy and -friendly in StudioGAN 0.3 and 0.4"
     ),
+    "sample_order": "given everywhere else: there the files' names decide about KID's subsets and the splits of IS",
     "jackknife_groups": "no other tool gives the error of FID, precision, recall, density or coverage",
 }
 

@@ -42,5 +42,6 @@ PROTOCOLS.add(
         weights="ema",
         extractor=None,
         metrics=METRICS,
+        sample_order="own",
     ),
 )
