@@ -8,21 +8,26 @@ every node has its own.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from uuid import uuid4
 
 from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  # torch has no __all__ there
 
+from ganeval.errors import UserError
+
 LOOK_AGAIN = 0.05
 """Seconds between two looks into the store."""
+LONGEST = 1800.0
+"""Seconds to wait for a process that does not come: as long as torch does."""
 INVITATION = "invitation"
 
 
 def fresh_part(store: Store, rank: int, count: int) -> Store:
     """The part of ``store`` that is this start's alone: the same for all its ``count`` processes, empty when they come.
 
-    Returns once all of them know it.
+    Returns once all of them know it. Raises ``UserError`` where they do not all come within half an hour.
     """
-    name = _invite(store, count) if rank == 0 else _be_invited(store, rank)
+    name = _invite(store, count) if rank == 0 else _be_invited(store, rank, count)
     return PrefixStore(name, store)
 
 
@@ -31,25 +36,38 @@ def _invite(store: Store, count: int) -> str:
     name, invited = uuid4().hex, list[bytes]()
     arrivals = [_arrival(rank) for rank in range(1, count)]
     answers = [_answer(name, rank) for rank in range(1, count)]
-    while not store.check(answers):
+    for _ in _looks():
+        if store.check(answers):
+            return name
         guests = store.multi_get(arrivals) if store.check(arrivals) else []
         if guests != invited:  # some may be of an earlier start: they never answer, and those who take their places do
             store.set(INVITATION, " ".join([name, *(guest.decode() for guest in guests)]))
             invited = guests
-        time.sleep(LOOK_AGAIN)
-    return name
+    raise _too_few(count)
 
 
-def _be_invited(store: Store, rank: int) -> str:
+def _be_invited(store: Store, rank: int, count: int) -> str:
     """The name in an invitation to this very process, answered."""
     me = uuid4().hex
     store.set(_arrival(rank), me)
-    while True:
+    for _ in _looks():
         name, *guests = store.get(INVITATION).decode().split() if store.check([INVITATION]) else [""]
         if me in guests:
             store.set(_answer(name, rank), me)
             return name
+    raise _too_few(count)
+
+
+def _looks() -> Iterator[None]:
+    """One after the other, with pauses, until it has taken too long."""
+    began = time.monotonic()
+    while time.monotonic() - began < LONGEST:
+        yield
         time.sleep(LOOK_AGAIN)
+
+
+def _too_few(count: int) -> UserError:
+    return UserError(f"not all of the {count} processes came within {LONGEST / 60:.0f} minutes")
 
 
 def _arrival(rank: int) -> str:

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from torch.distributed import TCPStore
+from torch.distributed import HashStore, TCPStore  # type: ignore[attr-defined]  # torch has no __all__ there
 
+from ganeval import meeting
+from ganeval.errors import UserError
 from ganeval.meeting import fresh_part
 
 COUNT = 3
@@ -55,3 +57,10 @@ def test_one_that_came_and_died_before_the_others_is_not_waited_for(server: TCPS
     before, *found = meet(server, (0, 1, 2))
     assert before is None
     assert found[0] == found[1] is not None
+
+
+def test_who_waits_in_vain_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "LONGEST", 0.2)
+    for rank in (0, 1):
+        with pytest.raises(UserError, match=r"not all of the 3 processes came within 0 minutes"):
+            fresh_part(HashStore(), rank, 3)
