@@ -177,9 +177,11 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     store = fresh_part(met, rank, count)  # what was said when processes were connected before is of no account
     dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     words = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
+    done = False
     try:
         with user_errors():
             yield Processes(rank, count, words, store)
+        done = True
     except UserError as error:
         error.mine_to_say = _is_first_to_say(store)
         raise
@@ -190,7 +192,9 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
         elsewhere = ElsewhereError(ENDED)
         elsewhere.mine_to_say = not said and _is_first_to_say(store)
         raise elsewhere from error
-    dist.destroy_process_group()
+    finally:
+        if done or not on_gpu:  # NCCL would wait for what processes that failed no longer send
+            dist.destroy_process_group()
 
 
 def _is_broken_connection(error: RuntimeError) -> bool:

@@ -21,10 +21,11 @@ from ganeval.errors import UserError
 from ganeval.extraction import AHEAD, ahead, extract
 from ganeval.extractors.base import Extracted, Extractor
 from ganeval.extractors.registry import find_extractor
+from ganeval.processes import Processes
 from ganeval.protocols import PROTOCOLS
 from ganeval.sampling import generate, load_generator
 from ganeval.sources import Images, Samples
-from ganeval.team import Team
+from ganeval.team import part_of
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -41,7 +42,7 @@ def test_the_shares_of_a_team_are_the_whole_to_the_bit(samples: Samples, size: i
     extractor = find_extractor("digits-cnn")
     for source in (samples, Images(find_dataset("digits").load("train"), {})):
         whole = extract(source, extractor, silent, "test")
-        shares = [Team(rank, size, None).share(source.count, 256) for rank in range(size)]
+        shares = [part_of(Processes(rank, size), source.count, 256) for rank in range(size)]
         assert [start for start, _ in shares[1:]] == [stop for _, stop in shares[:-1]]
         parts = [extract(source, extractor, silent, "test", share) for share in shares]
         full = [part for part in parts if len(part)]
@@ -49,13 +50,13 @@ def test_the_shares_of_a_team_are_the_whole_to_the_bit(samples: Samples, size: i
             assert np.array_equal(np.concatenate([getattr(part, name) for part in full]), getattr(whole, name))
 
 
-def test_the_leader_never_idles_and_shares_are_even() -> None:
-    shares = [Team(rank, 4, None).share(10_000, 256) for rank in range(4)]
+def test_the_first_never_idles_and_shares_are_even() -> None:
+    shares = [part_of(Processes(rank, 4), 10_000, 256) for rank in range(4)]
     assert (shares[0][0], shares[-1][1]) == (0, 10_000)
     lengths = [stop - start for start, stop in shares]
     assert max(lengths) - min(lengths) <= 512
-    assert Team(0, 2, None).share(100, 256) == (0, 100)
-    assert Team(1, 2, None).share(100, 256) == (100, 100)
+    assert part_of(Processes(0, 2), 100, 256) == (0, 100)
+    assert part_of(Processes(1, 2), 100, 256) == (100, 100)
 
 
 @pytest.mark.parametrize("start", [0, 64, 100, 130])

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from ganeval.errors import UserError
-from ganeval.team import Team, current_team, joined, leads, team
+from ganeval.environment import local_device
+from ganeval.processes import Processes, launched
+from ganeval.team import current_team, team
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,35 +61,87 @@ def test_a_mistake_is_told_once(tmp_path: Path) -> None:
 
 
 FORKED = """
-import json, multiprocessing, os, sys
+import json, multiprocessing, os, sys, time
 import torch
-import torch.distributed
+import torch.distributed as dist
 from ganeval.errors import UserError
-from ganeval.team import team
+from ganeval.processes import connected
+from ganeval.team import rows_to_first, team
+
+def words(rank):
+    with team() as processes:
+        assert processes.exchange(rank) == [0, 1]
+        assert processes.from_first("card" if processes.first else None) == "card"
+        rows = torch.arange(rank * 3)[:, None]
+        assert rows_to_first(processes, rows).tolist() == [[0], [1], [2]]
+
+def second_fails(rank):
+    with team() as processes:
+        if rank == 1:
+            raise UserError("the disk of process 1 is full")
+        processes.exchange("one")
+
+def second_fails_while_first_works(rank):
+    with team() as processes:
+        if rank == 1:
+            raise UserError("an image is damaged")
+        for piece in range(600):
+            time.sleep(0.1)
+            processes.heed()
+
+def first_fails_last(rank):
+    with team() as processes:
+        processes.exchange("one")
+        if rank == 0:
+            raise UserError("the metric file is read-only")
+
+def file_of_second_is_gone(rank):
+    with team() as processes:
+        if rank == 1:
+            open("/nowhere/weights.pth")
+        processes.exchange("one")
+
+def second_dies(rank):
+    with team() as processes:
+        if rank == 1:
+            os._exit(0)
+        processes.exchange("one")
+
+def again(rank):
+    try:
+        second_fails(rank)
+    except UserError as error:
+        assert str(error) == "the disk of process 1 is full"
+    words(rank)
+    first_fails_last(rank)
+
+def training_fails_in_second(rank):
+    with connected() as processes:
+        processes.together(lambda: None)
+        if rank == 1:
+            raise UserError("the memory of cuda:1 is full")
+        dist.all_reduce(torch.ones(3))
+
+def both_fail_together(rank):
+    with connected() as processes:
+        def refuse():
+            raise UserError("the batch cannot be shared")
+        processes.together(refuse)
+
+def other_files(rank):
+    with connected() as processes:
+        processes.require_same("one", "files")
+        processes.require_same(f"of {rank}", "recipe")
 
 def run(case, rank, address):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **address)
+    told = ["nothing", None]
     try:
-        with team() as processes:
-            if case == "helper fails" and processes.rank == 1:
-                raise UserError("the disk of process 1 is full")
-            if case == "leader fails last" and processes.leads:
-                processes.exchange("one")
-                raise UserError("the metric file is read-only")
-            if case == "helper dies" and processes.rank == 1:
-                os._exit(0)
-            if case == "words":
-                assert processes.exchange(processes.rank) == [0, 1]
-                assert processes.from_leader("card" if processes.leads else None) == "card"
-                rows = torch.arange(rank * 3)[:, None]
-                assert processes.rows_to_leader(rows).tolist() == [[0], [1], [2]]
-            else:
-                processes.exchange("one")
-        said = "nothing"
+        globals()[case](rank)
     except UserError as error:
-        said = str(error)
+        told = [str(error), error.mine_to_say]
     with open(f"{sys.argv[1]}/{case}-{rank}", "w") as file:
-        file.write(said)
+        json.dump(told, file)
 
 import socket
 fork = multiprocessing.get_context("fork")
@@ -103,12 +157,20 @@ for case in json.loads(sys.argv[2]):
         assert process.exitcode == 0
 """
 
+GONE = "another process has ended: its own message says why"
 SAID = {
     "words": ("nothing", "nothing"),
-    "helper fails": ("the disk of process 1 is full",) * 2,
-    "leader fails last": ("the metric file is read-only",) * 2,
-    "helper dies": ("another process of this score has ended: its own message says why", None),
+    "second_fails": ("the disk of process 1 is full",) * 2,
+    "second_fails_while_first_works": ("an image is damaged",) * 2,
+    "first_fails_last": ("the metric file is read-only",) * 2,
+    "file_of_second_is_gone": ("/nowhere/weights.pth: no such file or directory",) * 2,
+    "second_dies": (GONE, None),
+    "again": ("the metric file is read-only",) * 2,
+    "training_fails_in_second": (GONE, "the memory of cuda:1 is full"),
+    "both_fail_together": ("the batch cannot be shared",) * 2,
+    "other_files": ("the processes have not the same recipe: give all of them the same",) * 2,
 }
+"""What the two processes raise; ``None`` where one raises nothing because it is no more."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, to import torch once")
@@ -118,28 +180,41 @@ def test_an_error_anywhere_ends_all(tmp_path: Path) -> None:
     done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     for case, said in SAID.items():
-        for rank, expected in enumerate(said):
-            path = tmp_path / f"{case}-{rank}"
-            assert (path.read_text() if path.exists() else None) == expected, (case, rank, done.stderr)
+        paths = [tmp_path / f"{case}-{rank}" for rank in range(2)]
+        told = [tuple(json.loads(path.read_text())) if path.exists() else (None, None) for path in paths]
+        assert tuple(message for message, _ in told) == said, (case, done.stderr)
+        speakers = [mine for _, mine in told].count(True)
+        assert speakers == (0 if case == "words" else 1), case
 
 
 def test_alone_there_is_nothing_to_exchange() -> None:
     with team() as processes:
         assert processes is current_team()
         assert processes.exchange("word") == ["word"]
-        assert processes.from_leader(3) == 3
-        assert processes.share(1000, 256) == (0, 1000)
-    assert processes.leads
+        assert processes.from_first(3) == 3
+        processes.require_same("anything", "word")
+        processes.heed()
+    assert processes == Processes()
+    assert processes.first
 
 
-def test_only_the_first_process_leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert leads()
+def test_only_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch, ganeval: Any) -> None:
+    assert launched().first
+    assert "no checkpoint at nowhere" in ganeval("sample", "nowhere", "--out", "grid.png").stderr
     monkeypatch.setenv("RANK", "1")
-    assert not leads()
-    assert not Team(1, 2, None).leads
+    assert not launched().first
+    for words in (("sample", "nowhere", "--out", "grid.png"), ("sample", "--nonsense")):
+        done = ganeval(*words)
+        assert (done.exit_code, done.output) == (2, "")
 
 
-def test_processes_that_see_different_things_are_an_error() -> None:
-    assert joined(["a", "a"]) == "a"
-    with pytest.raises(UserError, match="see different files or options"):
-        joined(["a", "b"])
+def test_each_process_takes_the_gpu_of_its_local_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert local_device(gpu) == gpu
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert local_device(gpu) == torch.device("cuda", 1)
+    assert local_device(torch.device("cuda", 0)) == torch.device("cuda", 0)
+    assert local_device(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setenv("LOCAL_RANK", "3")  # more processes than GPUs
+    assert local_device(gpu) == torch.device("cuda", 1)
