@@ -34,10 +34,12 @@ from ganeval.errors import UserError
 from ganeval.extractors.classifier import with_channels
 from ganeval.features import FeatureBank
 from ganeval.files import require_folder
+from ganeval.importers.studiogan import Hints
 from ganeval.metrics.accuracy import top_accuracy
 from ganeval.progress import Talk
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.recipes.schema import to_json
+from ganeval.sampling import Which
 from ganeval.scorecard import Score, ScoreCard
 from ganeval.sources import ImageSource, open_source
 from ganeval.uncertainty import of_trainings
@@ -79,8 +81,8 @@ class CasProtocol:
 
 def classification_accuracy_score(
     source: str | Path, *, dataset: str | None = None, recipe: ClassifierRecipe | None = None, num: int | None = None,
-    trainings: int = 1, seed: int = 0, device: str | torch.device = "auto", talk_to: Listener | None = None,
-    show: Show | None = None,
+    trainings: int = 1, seed: int = 0, device: str | torch.device = "auto", hints: Hints | None = None,
+    checkpoint: Which = "latest", talk_to: Listener | None = None, show: Show | None = None,
 ) -> ScoreCard:  # fmt: skip
     """The card of ``source``: ``cas``, ``gan_test`` and their top-5 beyond 5 classes, means over ``trainings`` classifiers.
 
@@ -88,13 +90,15 @@ def classification_accuracy_score(
     on the generated images. Every value's floor is the accuracy of the classifiers trained on reals on held-out reals. Standard
     errors and intervals are of the mean over trainings, ``None`` for one; the held-out reals are held fixed, the generated images
     that ``gan_test`` is tested on are a sample. Classifiers are kept in the cache, found by what they learned; one that was
-    interrupted goes on. Raises ``UserError`` for a source without labels or with too few images, and for
-    a dataset without a held-out split; :class:`~ganeval.classifiers.training.Stopped` after a signal in a training.
+    interrupted goes on. ``hints`` and ``checkpoint`` are those of :func:`ganeval.scoring.score`. Raises ``UserError`` for a
+    source without labels or with too few images, and for a dataset without a held-out split; :class:`~ganeval.classifiers.training.Stopped` after a signal in a training.
     """
     began = time.monotonic()
     where = find_device(device) if isinstance(device, str) else device
     recipe = recipe or find_classifier_recipe("resnet-20")
-    samples, data = _open(Path(source), CasProtocol(recipe, trainings), dataset, num, seed, where)
+    samples, data = _open(
+        Path(source), CasProtocol(recipe, trainings), dataset, num=num, seed=seed, device=where, hints=hints, which=checkpoint
+    )
     rules = CasProtocol(recipe.resolved(data, samples.resolution), trainings)
     bench = Bench(rules, samples, data, where, talk_to or _unheard, show or _silent)
     results = [bench.accuracies(number) for number in range(trainings)]
@@ -125,10 +129,11 @@ def _silent(what: str) -> AbstractContextManager[TrainingTalk]:
 
 
 def _open(
-    path: Path, rules: CasProtocol, dataset: str | None, num: int | None, seed: int, device: torch.device
-) -> tuple[ImageSource, Dataset]:
+    path: Path, rules: CasProtocol, dataset: str | None, *, num: int | None, seed: int, device: torch.device,
+    hints: Hints | None, which: Which,
+) -> tuple[ImageSource, Dataset]:  # fmt: skip
     """The source with as many images as the training split has, and its dataset, once both are known to serve."""
-    source, data = open_source(path, rules.sampling(1), dataset, num=num, seed=seed, device=device)
+    source, data = open_source(path, rules.sampling(1), dataset, num=num, seed=seed, device=device, hints=hints, which=which)
     if data is None:
         raise UserError(source.unknown)
     if not isinstance(source, ImageSource) or not source.labelled:
@@ -138,7 +143,8 @@ def _open(
     if source.classes != data.classes:
         raise UserError(f"{path} has {len(source.classes)} classes that are not the {data.num_classes} of '{data.name}'")
     if num is None and source.seed is not None:
-        return _open(path, rules, dataset, data.splits["train"], seed, device)
+        num = data.splits["train"]
+        return _open(path, rules, dataset, num=num, seed=seed, device=device, hints=hints, which=which)
     return source, data
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class UserError(Exception):
@@ -34,3 +37,16 @@ def user_errors() -> Iterator[None]:
         if error.filename is None:
             raise
         raise UserError(f"{error.filename}: {(error.strerror or str(error)).lower()}") from error
+
+
+def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """What both give. Where both raise ``UserError``, one that says both: nobody mends the first to hear of the second."""
+    try:
+        found = first()
+    except UserError as error:
+        try:
+            second()
+        except UserError as other:
+            raise UserError(f"{error}; beside that, {other}") from error
+        raise
+    return found, second()

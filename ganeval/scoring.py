@@ -14,7 +14,7 @@ from ganeval.banks import Banks, banks_of
 from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
-from ganeval.errors import UserError
+from ganeval.errors import UserError, both
 from ganeval.extractors.base import Extractor, Precision
 from ganeval.extractors.registry import EXTRACTORS, find_extractor
 from ganeval.importers.studiogan import Hints
@@ -60,6 +60,8 @@ def score(
     talk = talk or (lambda what, done, total: None)
     rules = PROTOCOLS.get(protocol)
     wanted: Wanted = wanted_values(rules, metrics)
+    if extractor and reference is None:  # before every file of a source is read; a reference may be of one that has no name
+        EXTRACTORS.get(extractor.partition(":")[0])
     where = find_device(device) if isinstance(device, str) else device
     given = read_statistics(Path(reference)) if reference is not None else None
     sampled = _with_sampling(rules, statistics, truncation)
@@ -76,8 +78,9 @@ def score(
     images = keep.of(opened)
     against = held_against or given
     here = rules.resolved(held_against) if held_against else rules
-    network = choose_extractor(rules, against, extractor).to(where).in_precision(precision)
     _require_enough(images.count, images.remedy, wanted)
+    network = _equipped(rules, against, extractor, images.resolution if given is None else None)
+    network = network.to(where).in_precision(precision)
     only_moments = not per_class and all(metric.moments_suffice for metric in wanted)
     banks = banks_of(images, given or against, here, network, talk, only_moments=only_moments, keep=keep_features)
     if not team.first:
@@ -171,6 +174,21 @@ def choose_extractor(protocol: Protocol, held_against: Dataset | Statistics | No
     return find_extractor(name) if chosen else _published(name)
 
 
+def _equipped(
+    protocol: Protocol, held_against: Dataset | Statistics | None, chosen: str | None, resolution: int | None
+) -> Extractor:  # fmt: skip
+    """The extractor of :func:`choose_extractor`, once images at ``resolution`` are known to be there to hold the source against.
+
+    What is missing of the two is said at once: either may take an hour to fetch.
+    """
+
+    def reference() -> None:
+        if isinstance(held_against, Dataset) and resolution is not None:
+            held_against.require_there(resolution)
+
+    return both(reference, lambda: choose_extractor(protocol, held_against, chosen))[1]
+
+
 def _published(name: str) -> Extractor:
     try:
         return find_extractor(name)
@@ -184,8 +202,8 @@ def require_scorable(
     """Raise what :func:`score` would raise for a checkpoint trained on ``dataset``, before there is one."""
     rules = PROTOCOLS.get(protocol).resolved(dataset)
     wanted = wanted_values(rules, metrics)
-    choose_extractor(rules, dataset, extractor)
     _require_enough(num or rules.fakes, "raise the number of images", wanted)
+    choose_extractor(rules, dataset, extractor)
 
 
 def _require_enough(count: int | None, remedy: str, wanted: Wanted) -> None:

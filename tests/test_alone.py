@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 
@@ -75,6 +76,21 @@ def test_without_an_extractor_it_is_inception(
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("ganeval: the weights of 'inception' are not here and could not be downloaded")
     assert done.stderr.endswith(", or choose another network with --extractor NAME (see 'ganeval ls extractors')\n")
+
+
+def test_a_dataset_and_an_extractor_that_are_both_missing_are_said_together(
+    ganeval: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANEVAL_HOME", str(tmp_path / "home"))
+    np.savez(tmp_path / "images.npz", arr_0=np.zeros((60, 32, 32, 3), np.uint8), arr_1=np.arange(60) % 10)
+    words = ("score", tmp_path / "images.npz", "--dataset", "cifar10", "--metrics", "fid", "--extractor")
+    prepare, lacking = "dataset 'cifar10' is not prepared at 32 pixels: run", f"no file at {tmp_path}/none.pth"
+    for extractor, said in ((f"inception:{tmp_path}/none.pth", [prepare, lacking]), ("digits-cnn", [prepare])):
+        done = ganeval(*words, extractor)
+        assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert [text in done.stderr for text in (prepare, lacking)] == [text in said for text in (prepare, lacking)]
+    done = ganeval(*words, "inceptoin")
+    assert done.stderr.startswith("ganeval: unknown extractor 'inceptoin'")
 
 
 @pytest.mark.parametrize("name", ["cifar10-reacgan", "cifar10-biggan-deep"])

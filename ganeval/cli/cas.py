@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, Z_DIM
+
+if TYPE_CHECKING:
+    from ganeval.sampling import Which
 
 
 @click.command(short_help="Train classifiers on a source, test them on real images.")
@@ -22,13 +26,17 @@ from ganeval.cli.options import DEVICE
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Classifiers per value.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@LABEL_COUNT
+@Z_DIM
+@CHECKPOINT
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @DEVICE
 def cas(
     source: Path, overrides: tuple[str, ...], dataset: str | None, recipe: str, epochs: int | None, num: int | None, seeds: int,
-    seed: int, as_json: bool, out: Path | None, leaderboard: Path | None, device: str,
+    seed: int, label_count: int | None, z_dim: int | None, which: Which, as_json: bool, out: Path | None,
+    leaderboard: Path | None, device: str,
 ) -> None:  # fmt: skip
     """Classification accuracy score of SOURCE, whatever labelled images 'ganeval score' takes.
 
@@ -48,6 +56,7 @@ def cas(
     from ganeval.classifiers.recipe import find_classifier_recipe
     from ganeval.classifiers.training import Stopped
     from ganeval.files import require_folder, require_writable
+    from ganeval.importers.studiogan import Hints
     from ganeval.terminal import extraction_progress
 
     chosen = find_classifier_recipe(recipe, *overrides, epochs=epochs)
@@ -58,6 +67,7 @@ def cas(
     try:
         card = classification_accuracy_score(
             source, dataset=dataset, recipe=chosen, num=num, trainings=seeds, seed=seed, device=device,
+            hints=Hints(label_count, z_dim), checkpoint=which,
             talk_to=extraction_progress, show=training_progress,
         )  # fmt: skip
     except Stopped as stopped:

@@ -18,6 +18,14 @@ LABEL_COUNT = click.option(
     "--label-count", type=click.IntRange(1), metavar="N", help="Classes of a .pth that fits two networks; 1: none."
 )
 Z_DIM = click.option("--z-dim", type=click.IntRange(1), metavar="N", help="Length of its latents, where that fits two.")
+CHECKPOINT = click.option(
+    "--checkpoint",
+    "which",
+    type=click.Choice(["latest", "best"]),
+    default="latest",
+    show_default=True,
+    help="Which one of a run.",
+)
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import DEVICE, STATISTICS, TRUNCATION
+from ganeval.cli.options import CHECKPOINT, DEVICE, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
+
+if TYPE_CHECKING:
+    from ganeval.sampling import Which
 
 LARGEST_GRID = 10_000
 
@@ -21,13 +25,15 @@ LARGEST_GRID = 10_000
 @click.option(
     "--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True, help="The generator's average, or itself."
 )
+@CHECKPOINT
 @STATISTICS
 @TRUNCATION
 @DEVICE
 def sample(
-    checkpoint: Path, grid: str, out: Path, seed: int, weights: str, statistics: str | None, truncation: float | None, device: str
-) -> None:
-    """Write a grid of samples of CHECKPOINT (or a run), one class per row, every image from a latent of its own.
+    checkpoint: Path, grid: str, out: Path, seed: int, weights: str, which: Which, statistics: str | None,
+    truncation: float | None, device: str,
+) -> None:  # fmt: skip
+    """Write a grid of samples of CHECKPOINT (or a run's latest one), one class per row, every image from a latent of its own.
 
     \b
     ganeval sample checkpoints/reacgan-digits --grid 8x10 --out grid.png
@@ -41,7 +47,7 @@ def sample(
     columns, rows = _grid_size(grid)
     require_writable(out)
     manner = Manner(statistics=parse_statistics(statistics) if statistics else Running(), truncation=truncation)
-    generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device))
+    generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device), which=which)
     sample_grid(generator, columns, rows, seed, out, manner)
     click.echo(out)
 
@@ -57,12 +63,13 @@ def _grid_size(text: str) -> tuple[int, int]:
 @click.command(short_help="Write a checkpoint that only samples, for publishing.")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-def export(checkpoint: Path, out: Path) -> None:
-    """Write the generator of CHECKPOINT (or a run) to the new checkpoint OUT, without what only training needs.
+@CHECKPOINT
+def export(checkpoint: Path, out: Path, which: Which) -> None:
+    """Write the generator of CHECKPOINT (or a run's latest one) to the new checkpoint OUT, without what only training needs.
 
     It samples and scores exactly as CHECKPOINT does, and the hash of its weights is the same.
     """
     from ganeval.training.export import export as run_export
 
-    run_export(checkpoint, out)
+    run_export(checkpoint, out, which)
     click.echo(out)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
+from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
     from ganeval.extractors.base import Precision
+    from ganeval.sampling import Which
     from ganeval.scorecard import ScoreCard
 
 
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 @Z_DIM
 @click.option("--save-images", type=click.Path(path_type=Path), metavar="DIR|NPZ", help="Keep what is generated.")
 @click.option("--save-features", type=click.Path(path_type=Path), metavar="DIR", help="Keep the features, to score again.")
-@click.option(
-    "--checkpoint", type=click.Choice(["latest", "best"]), default="latest", show_default=True, help="Which one of a run."
-)
+@CHECKPOINT
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
 @click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
@@ -51,7 +50,7 @@ def score(
     source: Path, protocol: str, metrics: str | None, dataset: str | None, reference: Path | None, extractor: str | None,
     weights: Path | None, precision: Precision, num: int | None, statistics: str | None, truncation: float | None, seed: int,
     label_count: int | None, z_dim: int | None, save_images: Path | None, save_features: Path | None,
-    checkpoint: Literal["latest", "best"], as_json: bool, out: Path | None, leaderboard: Path | None, per_class: Path | None,
+    which: Which, as_json: bool, out: Path | None, leaderboard: Path | None, per_class: Path | None,
     device: str,
 ) -> None:  # fmt: skip
     """Score SOURCE, one of
@@ -96,7 +95,7 @@ def score(
             extractor=with_weights(protocol, extractor, weights), precision=precision, num=num, seed=seed, device=device,
             keep=Keep(save_images, save_features), hints=Hints(label_count, z_dim), talk=talk,
             statistics=parse_statistics(statistics) if statistics else None, truncation=truncation,
-            per_class=per_class is not None, checkpoint=checkpoint,
+            per_class=per_class is not None, checkpoint=which,
         )  # fmt: skip
     if not processes.first:
         return  # with 0 whatever became of the metrics: torchrun would end the one that has yet to print

@@ -67,6 +67,7 @@ def train(
     from ganeval.training.loop import train as run_training
     from ganeval.training.plan import describe, resolve
 
+    habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
     where = find_device(device)
     if dry_run:
         resolved, data = resolve(recipe, dataset, overrides)
@@ -79,7 +80,6 @@ def train(
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, processes)
         folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
-        habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
         outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)
     if processes.first:
         click.echo(f"{outcome.folder}  step {outcome.step}{_what_now(outcome.step, steps, outcome.exit_status)}", err=True)

@@ -89,6 +89,10 @@ class Dataset(ABC):
         """In a word or two, whether the images are there."""
         return "ready"
 
+    def require_there(self, resolution: int) -> None:
+        """Raise ``UserError`` where the images of ``resolution`` are known to be missing, without reading any."""
+        return
+
     def load(self, split: str, resolution: int | None = None) -> ImageSet:
         """The images of ``split``, counts and labels checked; raises ``UserError`` where they do not match."""
         if split not in self.splits:

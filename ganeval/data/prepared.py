@@ -112,6 +112,9 @@ class PreparedDataset(Dataset):
             raise UserError(f"{self.folder(resolution)} has no split '{split}': it has {', '.join(index.splits)}")
         return map_split(self.folder(resolution), index, split)
 
+    def require_there(self, resolution: int) -> None:
+        self.index(resolution)
+
     def load(self, split: str, resolution: int | None = None) -> ImageSet:
         size = resolution or self.resolution
         self.index(size)  # whether it is prepared comes before what its splits are

@@ -11,6 +11,7 @@ import torch
 
 from ganeval.data.base import Dataset
 from ganeval.errors import UserError
+from ganeval.measuring import wanted_values
 from ganeval.metrics.base import FRECHET
 from ganeval.protocols import PROTOCOLS
 from ganeval.scorecard import ScoreCard
@@ -30,7 +31,8 @@ class Evaluation:
     """Score every ``every`` steps and at the last one, under ``protocol``.
 
     ``metrics`` are keys (all of the protocol by default; the Fréchet distance, which decides what is best, is always among
-    them); ``num`` and ``extractor`` as in :func:`ganeval.scoring.score`.
+    them); ``num`` and ``extractor`` as in :func:`ganeval.scoring.score`. Raises ``UserError`` for a protocol or a metric that
+    is not known, and for a protocol without that distance.
     """
 
     every: int
@@ -42,6 +44,12 @@ class Evaluation:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise UserError(f"--eval-every must be at least 1, got {self.every}")
+        rules = PROTOCOLS.get(self.protocol)
+        wanted_values(rules, self.keys)
+        if FRECHET.key not in {value.key for metric in rules.metrics for value in metric.values}:
+            raise UserError(
+                f"protocol {self.protocol} has no Fréchet distance, by which the best checkpoint is chosen: take another"
+            )
 
     @property
     def keys(self) -> list[str] | None:
@@ -49,11 +57,6 @@ class Evaluation:
 
     def require_possible(self, dataset: Dataset) -> None:
         """Raise the ``UserError`` of the first evaluation now, before step 1."""
-        known = {value.key for metric in PROTOCOLS.get(self.protocol).metrics for value in metric.values}
-        if FRECHET.key not in known:
-            raise UserError(
-                f"protocol {self.protocol} has no Fréchet distance, by which the best checkpoint is chosen: take another"
-            )
         require_scorable(dataset, self.protocol, self.keys, self.extractor, self.num)
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from ganeval.checkpoints import load_folder, read_record, save_folder
 from ganeval.errors import UserError
-from ganeval.sampling import resolve_checkpoint
+from ganeval.sampling import Which, resolve_checkpoint
 
 
-def export(source: Path, out: Path) -> str:
+def export(source: Path, out: Path, which: Which = "latest") -> str:
     """Write the generator of ``source`` (its average where it has one) to the new checkpoint ``out``; give its hash.
 
-    The record stays whole: recipe, dataset, step. Optimisers, discriminator and the raw generator stay behind, so the
-    result samples and scores exactly as ``source`` does and cannot be trained further.
+    ``which`` says which checkpoint of a run is meant. The record stays whole: recipe, dataset, step. Optimisers, discriminator
+    and the raw generator stay behind, so the result samples and scores exactly as ``source`` does and cannot be trained further.
     """
-    checkpoint = resolve_checkpoint(source)
+    checkpoint = resolve_checkpoint(source, which)
     record = read_record(checkpoint)
     if record.get("kind") != "gan":
         raise UserError(f"{source} is a checkpoint of kind '{record.get('kind', '?')}': it holds no generator")

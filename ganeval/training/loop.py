@@ -76,6 +76,7 @@ def train(
     engine, habits = engine or Engine(), habits or Habits()
     device, processes = engine.device, engine.processes
     engine.check(recipe)
+    dataset.require_there(recipe.data.resolution)
     if habits.evaluation:
         habits.evaluation.require_possible(dataset)
     whole = dataset.load("train", recipe.data.resolution)

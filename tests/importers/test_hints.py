@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from PIL import Image
 
+from ganeval.cas import CasProtocol
+from ganeval.cas import _open as open_cas
 from ganeval.checkpoints import read_record
+from ganeval.classifiers.recipe import find_classifier_recipe
 from ganeval.errors import UserError
 from ganeval.importers.studiogan import GeneratorWeights, Hints, read_studiogan
 from ganeval.importers.studiogan_keys import RESIDUAL_GENERATOR
@@ -49,6 +53,18 @@ def ambiguous(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("hints") / "model=G-p.pth", PLAIN)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of as many classes, each with a training and a test image."""
+    root = tmp_path_factory.mktemp("photographs")
+    for number in range(CLASSES):
+        for split in ("train", "test"):
+            folder = root / split / f"class{number}"
+            folder.mkdir(parents=True)
+            Image.new("RGB", (32, 32), (20 * number, 0, 0)).save(folder / "0.png")
+    return root
 
 
 @pytest.mark.parametrize(
@@ -114,6 +130,21 @@ def test_on_the_command_line(ambiguous: Path, plain: Path, ganeval: Callable[...
     assert done.exit_code == 0, done.output
     record = read_record(tmp_path / "out")
     assert (record["num_classes"], record["backbone"]["kind"]) == (CLASSES, "resnet")
-    done = ganeval("score", plain, "--dataset", "digits", "--label-count", "3")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert "contradicts --label-count 3" in done.stderr
+    for verb in ("score", "cas"):
+        done = ganeval(verb, plain, "--dataset", "digits", "--label-count", "3")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "contradicts --label-count 3" in done.stderr
+
+
+def test_cas_takes_what_the_user_says_of_the_network(ambiguous: Path, photographs: Path) -> None:
+    def opened(hints: Hints) -> tuple[int, int]:
+        source, _ = open_cas(
+            ambiguous, CasProtocol(find_classifier_recipe("small"), 1), str(photographs), num=20, seed=0,
+            device=torch.device("cpu"), hints=hints, which="latest",
+        )  # fmt: skip
+        return source.origin["recipe"]["backbone"]["z_dim"], source.count
+
+    for hints in (Hints(label_count=CLASSES), Hints(z_dim=CLASSES)):
+        assert opened(hints) == (CLASSES, 20)
+    with pytest.raises(UserError, match="has no labelled images"):
+        opened(Hints())

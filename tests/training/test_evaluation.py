@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import Result
 
+from ganeval.cas import CasProtocol
+from ganeval.cas import _open as open_cas
 from ganeval.checkpoints import is_folder, load_folder, read_record
+from ganeval.classifiers.recipe import find_classifier_recipe
 from ganeval.data.base import Dataset
 from ganeval.errors import UserError
 from ganeval.leaderboard.table import read
 from ganeval.recipes.recipe import Recipe
-from ganeval.sampling import resolve_checkpoint
+from ganeval.sampling import load_generator, resolve_checkpoint
 from ganeval.scorecard import ScoreCard
 from ganeval.scoring import score
 from ganeval.training import evaluation
@@ -177,8 +181,6 @@ def test_an_evaluation_that_cannot_be_done_now_is_said_and_the_run_goes_on(
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (Evaluation(2, protocol="small-v9"), "unknown protocol 'small-v9'"),
-        (Evaluation(2, metrics=("fd",)), "unknown metric 'fd'"),
         (Evaluation(2, extractor="classifier:nowhere"), "nowhere"),
         (Evaluation(2, num=1), "at least .* images are needed, got 1: raise the number of images"),
     ],
@@ -218,6 +220,48 @@ def test_the_row_says_which_checkpoint_was_selected(ganeval: Callable[..., Resul
     best = int(resolve_checkpoint(run, "best").name[-8:])
     found = sorted(zip(table["selection"], table["steps"], strict=True))
     assert found == [("best", str(best)), ("last", "7")]  # the checkpoint by its name is the last one: no third row
+
+
+def test_sample_export_and_cas_take_the_best_one_too(ganeval: Callable[..., Result], run: Path, tmp_path: Path) -> None:
+    assert resolve_checkpoint(run, "best") != resolve_checkpoint(run)
+    rules, device = CasProtocol(find_classifier_recipe("small"), 1), torch.device("cpu")
+    for which in ("best", "latest"):
+        options, itself = ("--checkpoint", which), resolve_checkpoint(run, which)
+        grids = [tmp_path / f"{which}-{name}.png" for name in ("of-run", "of-checkpoint")]
+        for words in ((run, "--out", grids[0], *options), (itself, "--out", grids[1])):
+            assert ganeval("sample", *words, "--grid", "2x2").exit_code == 0
+        assert grids[0].read_bytes() == grids[1].read_bytes()
+        assert ganeval("export", run, tmp_path / which, *options).exit_code == 0
+        assert load_generator(tmp_path / which).sha256 == load_generator(itself).sha256
+        source, _ = open_cas(run, rules, None, num=40, seed=0, device=device, hints=None, which=which)
+        assert source.origin["sha256"] == load_generator(itself).sha256
+        assert source.origin["selection"] == {"best": "best", "latest": "last"}[which]
+    assert (tmp_path / "best-of-run.png").read_bytes() != (tmp_path / "latest-of-run.png").read_bytes()
+
+
+@pytest.mark.parametrize("verb", ["sample", "export", "cas"])
+def test_every_verb_says_that_there_is_no_best(verb: str, ganeval: Callable[..., Result], tiny_run: Path, tmp_path: Path) -> None:
+    out = {"sample": ("--out", tmp_path / "grid.png"), "export": (tmp_path / "out",), "cas": ()}[verb]
+    done = ganeval(verb, tiny_run, *out, "--checkpoint", "best")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ganeval: {tiny_run} has no best checkpoint, no checkpoint of the run was scored")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--eval-metrics", "is,fdi"), "unknown metric 'fdi': did you mean fid?"),
+        (("--protocol", "small-v2"), "unknown protocol 'small-v2': did you mean small-v1?"),
+    ],
+)
+def test_an_unknown_metric_or_protocol_is_said_before_anything_is_looked_for(
+    options: tuple[str, ...], said: str, ganeval: Callable[..., Result], tmp_path: Path
+) -> None:
+    for dry in ((), ("-n",)):
+        done = ganeval("train", "nothing", "nowhere", "--eval-every", 5, *options, "--out", tmp_path / "run", *dry)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"ganeval: {said}")
 
 
 def test_a_run_without_evaluations_has_no_best(ganeval: Callable[..., Result], tiny_run: Path) -> None:
