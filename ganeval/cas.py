@@ -91,7 +91,8 @@ def classification_accuracy_score(
     errors and intervals are of the mean over trainings, ``None`` for one; the held-out reals are held fixed, the generated images
     that ``gan_test`` is tested on are a sample. Classifiers are kept in the cache, found by what they learned; one that was
     interrupted goes on. ``hints`` and ``checkpoint`` are those of :func:`ganeval.scoring.score`. Raises ``UserError`` for a
-    source without labels or with too few images, and for a dataset without a held-out split; :class:`~ganeval.classifiers.training.Stopped` after a signal in a training.
+    source without labels or with too few images, and for a dataset without a held-out split;
+    :class:`~ganeval.classifiers.training.Stopped` after a signal in a training.
     """
     began = time.monotonic()
     where = find_device(device) if isinstance(device, str) else device

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ganeval.errors import UserError, user_errors
@@ -26,11 +28,21 @@ T = TypeVar("T")
 PATIENCE = timedelta(days=7)
 """How long a process waits for another, which may score a checkpoint meanwhile. One that dies is noticed at once."""
 
+GRACE = 5.0
+"""Seconds a process that leaves waits for the others to leave too."""
+
 ENDED = "another process has ended: its own message, or the report of torchrun, says why"
 
 
 class ElsewhereError(UserError):
     """What went wrong in another process."""
+
+
+class LostError(ElsewhereError):
+    """The connection to another process broke, because it has died or left."""
+
+    def __init__(self) -> None:
+        super().__init__(ENDED)
 
 
 @dataclass(frozen=True)
@@ -136,16 +148,25 @@ class Processes:
 
 @contextmanager
 def lost_connections() -> Iterator[None]:
-    """A connection that breaks, because the process at its other end has died, as :class:`ElsewhereError`."""
+    """A connection that breaks, because the process at its other end has died, as :class:`LostError`."""
     try:
         yield
     except (RuntimeError, pickle.UnpicklingError) as broken:
-        raise ElsewhereError(ENDED) from broken
+        raise LostError from broken
 
 
 def launched() -> Processes:
     """The processes that ``torchrun`` started, not connected."""
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
+@cache
+def _meeting() -> tuple[Store, int, int]:
+    """Where the processes find each other, this one's number, and how many they are. It lasts as long as the process does."""
+    from torch.distributed.rendezvous import rendezvous
+
+    met: tuple[Store, int, int] = next(iter(rendezvous("env://")))
+    return met
 
 
 @contextmanager
@@ -162,7 +183,6 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
         return
     import torch
     import torch.distributed as dist
-    from torch.distributed.rendezvous import rendezvous
 
     from ganeval.meeting import fresh_part
 
@@ -173,26 +193,30 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     on_gpu = device is not None and device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    met, rank, count = next(iter(rendezvous("env://")))
+    met, rank, count = _meeting()
     store = fresh_part(met, rank, count)  # what was said when processes were connected before is of no account
     dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     words = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
-    done = False
+    processes, done, lost = Processes(rank, count, words, store), False, False
     try:
         with user_errors():
-            yield Processes(rank, count, words, store)
+            processes.exchange(None)  # to one that is gone already, the others would try to connect for as long as they wait
+            yield processes
         done = True
     except UserError as error:
+        lost = isinstance(error, LostError)
         error.mine_to_say = _is_first_to_say(store)
         raise
     except RuntimeError as error:
         said = _was_said(store)  # by another process, which left with it and broke the connection
         if not (said or _is_broken_connection(error)):
             raise
-        elsewhere = ElsewhereError(ENDED)
+        lost, elsewhere = True, LostError()
         elsewhere.mine_to_say = not said and _is_first_to_say(store)
         raise elsewhere from error
     finally:
+        if not lost:
+            _leave_together(store, count)
         if done or not on_gpu:  # NCCL would wait for what processes that failed no longer send
             dist.destroy_process_group()
 
@@ -218,3 +242,15 @@ def _was_said(store: Store) -> bool:
         return store.add("mistakes", 0) > 0
     except RuntimeError:
         return True
+
+
+def _leave_together(store: Store, count: int) -> None:
+    """Wait for the others for a moment: a connection that closes while its other end has yet to read breaks there."""
+    until = time.monotonic() + GRACE
+    try:
+        here = store.add("leaving", 1)
+        while here < count and time.monotonic() < until:
+            time.sleep(0.01)
+            here = store.add("leaving", 0)
+    except RuntimeError:  # the store went with the process that kept it
+        return

@@ -144,20 +144,24 @@ def run(case, rank, address):
         json.dump(told, file)
 
 import socket
-fork = multiprocessing.get_context("fork")
-for case in json.loads(sys.argv[2]):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
-    processes = [fork.Process(target=run, args=(case, rank, address)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+cases = json.loads(sys.argv[2])
+fork, sockets = multiprocessing.get_context("fork"), [socket.socket() for case in cases]
+for free in sockets:
+    free.bind(("localhost", 0))
+addresses = [{"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])} for free in sockets]
+for free in sockets:
+    free.close()
+processes = [
+    fork.Process(target=run, args=(case, rank, address)) for case, address in zip(cases, addresses) for rank in range(2)
+]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join()
+    assert process.exitcode == 0
 """
 
-GONE = "another process has ended: its own message says why"
+GONE = "another process has ended: its own message, or the report of torchrun, says why"
 SAID = {
     "words": ("nothing", "nothing"),
     "second_fails": ("the disk of process 1 is full",) * 2,
