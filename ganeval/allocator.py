@@ -16,11 +16,15 @@ NEVER = -1
 LARGE = 2**28
 """Bytes from which on a block still goes back at once: features of a whole set, not maps of a batch."""
 
+LARGEST_BEFORE_2_35 = 2**25
+"""What older versions of glibc take at most."""
+
 
 def keep_freed_memory() -> bool:
     """Tell the C library of this process to keep what is freed. Whether it listened: glibc does, others have no such setting.
 
-    Settings of the environment (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) stand.
+    Where the environment has settings of its own (``MALLOC_...``, ``GLIBC_TUNABLES``) they stand, and nothing is told. It costs
+    memory: what is kept in pieces is not there for others.
     """
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return False
@@ -28,4 +32,5 @@ def keep_freed_memory() -> bool:
         tell = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS; musl; Windows
         return False
-    return bool(tell(MMAP_THRESHOLD, LARGE)) and bool(tell(TRIM_THRESHOLD, NEVER))
+    large = tell(MMAP_THRESHOLD, LARGE) or tell(MMAP_THRESHOLD, LARGEST_BEFORE_2_35)
+    return bool(tell(TRIM_THRESHOLD, NEVER)) and bool(large)

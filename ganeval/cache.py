@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock
 
 from ganeval.checkpoints import MANIFEST, Folder, is_folder, load_folder, save_folder, sha256_of
+from ganeval.code import code_hash
 from ganeval.errors import MetricError, UserError
 from ganeval.features import Arrays, FeatureBank
 from ganeval.files import remove_unfinished, require_folder
@@ -46,14 +47,18 @@ class Shelf:
 
     def keep(self, kind: str, about: Mapping[str, object], find: Callable[[], Arrays]) -> Arrays:
         """The arrays of ``kind`` from the cache, else from ``find``; processes that ask for the same wait for the first."""
-        return _cached(kind, {**self.key, **about}, load_arrays, find, save_arrays)
+        return _cached(kind, self._full(about), load_arrays, find, save_arrays)
 
     def known(self, kind: str) -> Arrays | None:
         """What :meth:`keep` has of a finding that is about the bank alone, or ``None``."""
         try:
-            return load_arrays(home() / kind / sha256_of(self.key))
+            return load_arrays(home() / kind / sha256_of(self._full({})))
         except UserError:
             return None
+
+    def _full(self, about: Mapping[str, object]) -> dict[str, object]:
+        """Everything that a finding follows from."""
+        return {**self.key, **about, "code": code_hash()}
 
     def part(self, which: Mapping[str, object]) -> Shelf:
         """The shelf of a part of the bank."""

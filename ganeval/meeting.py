@@ -67,7 +67,9 @@ def _looks() -> Iterator[None]:
 
 
 def _too_few(count: int) -> UserError:
-    return UserError(f"not all of the {count} processes came within {LONGEST / 60:.0f} minutes")
+    error = UserError(f"not all of the {count} processes came within {LONGEST / 60:.0f} minutes")
+    error.mine_to_say = True  # each says it: the one that did not come may be the first, which speaks for all
+    return error
 
 
 def _arrival(rank: int) -> str:

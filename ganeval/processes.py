@@ -75,7 +75,8 @@ class Processes:
     def tell(self, error: UserError) -> None:
         """Say at the others' next exchange, to which :meth:`heed` calls them, that this process has failed."""
         if self.store is not None:
-            self.store.set("told", "")
+            with suppress(RuntimeError):  # the store went with the process that kept it
+                self.store.set("told", "")
         with suppress(ElsewhereError):
             self._exchange(None, str(error))
 

@@ -13,10 +13,11 @@ import pytest
 import torch
 from click.testing import Result
 
-from ganeval import features, floor
+from ganeval import code, features, floor
 from ganeval.cache import Shelf, home
+from ganeval.code import code_hash
 from ganeval.features import FeatureBank, Moments
-from ganeval.floor import code_of, floor_of
+from ganeval.floor import floor_of
 from ganeval.metrics import am_score, intra_frechet, kernel, neighbours
 from ganeval.metrics.base import Metric, Need, Value
 from ganeval.metrics.intra_frechet import IntraFrechet
@@ -153,6 +154,7 @@ class Counted(Metric):
 
 def test_a_floor_belongs_to_its_images_its_reference_its_metric_and_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(floor, "plain", lambda metric: {})
+    monkeypatch.setattr(Counted, "times", 0)
     held_out, reference, metric = bank(0, 10, keeper="held out"), bank(1, 10, keeper="train"), Counted()
     assert [floor_of(metric, held_out, reference)["times"] for _ in range(2)] == [1, 1]
     assert floor_of(metric, bank(2, 10, keeper="others"), reference)["times"] == 2
@@ -161,11 +163,11 @@ def test_a_floor_belongs_to_its_images_its_reference_its_metric_and_its_code(mon
     assert floor_of(metric, held_out, reference)["times"] == 4
     monkeypatch.setattr(floor, "plain", lambda metric: {})
     assert floor_of(metric, held_out, reference)["times"] == 1
-    monkeypatch.setattr(floor, "version", lambda name: "0")
-    code_of.cache_clear()
+    monkeypatch.setattr(code, "version", lambda name: "0")
+    code_hash.cache_clear()
     assert floor_of(metric, held_out, reference)["times"] == 5
     monkeypatch.undo()
-    code_of.cache_clear()
+    code_hash.cache_clear()
 
 
 def test_without_anything_to_know_it_by_a_floor_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

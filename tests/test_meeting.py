@@ -62,5 +62,6 @@ def test_one_that_came_and_died_before_the_others_is_not_waited_for(server: TCPS
 def test_who_waits_in_vain_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meeting, "LONGEST", 0.2)
     for rank in (0, 1):
-        with pytest.raises(UserError, match=r"not all of the 3 processes came within 0 minutes"):
+        with pytest.raises(UserError, match=r"not all of the 3 processes came within 0 minutes") as raised:
             fresh_part(HashStore(), rank, 3)
+        assert raised.value.mine_to_say

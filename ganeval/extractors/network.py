@@ -22,7 +22,7 @@ from ganeval.extractors.resize import Resizer
 GPU_BLOCK = 64
 """Images per forward pass on anything but a CPU."""
 
-HALF = "bf16, images and biases in fp32"
+HALF = "bf16, images and biases in fp32, diffused weights"
 """What half precision means here, for the features kept in the cache."""
 
 Triple = tuple[float, float, float]

@@ -73,7 +73,7 @@ class Saved(ImageSource):
         self.source, self.path, self.done = source, path, False
         self.count, self.classes, self.resolution = source.count, source.classes, source.resolution
         self.seed, self.labelled, self.remedy = source.seed, source.labelled, source.remedy
-        self.fingerprint, self.origin = source.fingerprint, source.origin
+        self.fingerprint, self.origin, self.unknown = source.fingerprint, source.origin, source.unknown
         if path.exists():
             raise UserError(f"{path} exists: choose another name for the images or remove it")
         require_folder(path.parent)

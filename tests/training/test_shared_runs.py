@@ -145,6 +145,16 @@ def workers_of(torchrun: subprocess.Popen[str]) -> dict[int, int]:
     return found
 
 
+def worker_at(torchrun: subprocess.Popen[str], rank: int, out: Path, step: int, gone: set[int]) -> int:
+    """The number of the process of ``rank``, not one of those ``gone``, once ``step`` is in the log."""
+    while torchrun.poll() is None:
+        pid = workers_of(torchrun).get(rank)
+        if pid is not None and pid not in gone and reached(out) >= step:
+            return pid
+        time.sleep(0.01)
+    pytest.fail(f"torchrun ended with {torchrun.returncode} before process {rank} was at step {step}")
+
+
 def reached(out: Path) -> int:
     """The last step in the log, which may be read while it is written."""
     log = out / "log.jsonl"
@@ -162,15 +172,14 @@ def test_killed_processes_are_started_again_and_nothing_shows(runs: Path, tmp_pa
     with (tmp_path / "talk").open("w") as talk:
         torchrun = subprocess.Popen(command, env=ENVIRONMENT, stdout=talk, stderr=talk, text=True, start_new_session=True)
     killed: set[int] = set()
-    for rank, step in ((0, 8), (1, 23)):
-        while torchrun.poll() is None:
-            pid = workers_of(torchrun).get(rank, -1)
-            if reached(out) >= step and pid > 0 and not killed & {pid}:
-                break
-            time.sleep(0.01)
-        os.kill(pid, signal.SIGKILL)
-        killed.add(pid)
-    assert torchrun.wait(timeout=200) == 0, (tmp_path / "talk").read_text()
+    try:
+        for rank, step in ((0, 8), (1, 23)):
+            pid = worker_at(torchrun, rank, out, step, killed)
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        assert torchrun.wait(timeout=200) == 0, (tmp_path / "talk").read_text()
+    finally:
+        torchrun.kill()
     assert len(killed) == 2
     assert (tmp_path / "talk").read_text().count("ganeval: another process has ended") == 2
     assert final(out).record["step"] == worker.KILLED_STEPS
