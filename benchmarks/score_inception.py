@@ -1,6 +1,6 @@
 """FID, IS, KID, precision, recall, density and coverage of a folder of images: one `ganeval score` against one `fidelity`.
 
-    python benchmarks/score_inception.py                   5,000 + 5,000 images; about 25 minutes on 2 cores
+    python benchmarks/score_inception.py                   5,000 + 5,000 images; about 35 minutes on 2 cores
     python benchmarks/score_inception.py --images 2500     half of it
     python benchmarks/score_inception.py --quick           a smoke test: 40 + 40 images, FID and IS alone
 

@@ -33,7 +33,7 @@ def sample(
     checkpoint: Path, grid: str, out: Path, seed: int, weights: str, which: Which, statistics: str | None,
     truncation: float | None, device: str,
 ) -> None:  # fmt: skip
-    """Write a grid of samples of CHECKPOINT (or a run's latest one), one class per row, every image from a latent of its own.
+    """Write a grid of samples of CHECKPOINT (or of a run), one class per row, every image from a latent of its own.
 
     \b
     ganeval sample checkpoints/reacgan-digits --grid 8x10 --out grid.png
@@ -65,7 +65,7 @@ def _grid_size(text: str) -> tuple[int, int]:
 @click.argument("out", type=click.Path(path_type=Path))
 @CHECKPOINT
 def export(checkpoint: Path, out: Path, which: Which) -> None:
-    """Write the generator of CHECKPOINT (or a run's latest one) to the new checkpoint OUT, without what only training needs.
+    """Write the generator of CHECKPOINT (or of a run) to the new checkpoint OUT, without what only training needs.
 
     It samples and scores exactly as CHECKPOINT does, and the hash of its weights is the same.
     """
