@@ -56,7 +56,7 @@ def score(
     """Score SOURCE, one of
 
     
-    checkpoint folder, run      what the generator makes; of a run, the latest or --checkpoint best
+    checkpoint folder, run      what the generator makes; a run's latest or best
     .pth                        a generator of PyTorch-StudioGAN
     folder, .zip                images, root/<class>/* or root/*
     .npz with arr_0 or images   uint8 images; labels in arr_1 or labels
