@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -175,10 +175,17 @@ class Child:
         assert self.process.stdout
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit("a loop has ended: its own message says why")
+        return json.loads(answer)
 
-    def end(self) -> None:
-        self.process.communicate(timeout=60)
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 def serve(variant: str, channels: int, batch: int) -> None:
@@ -202,18 +209,17 @@ def own_peak() -> int:
 
 def measure(channels: int, batch: int, rounds: int) -> list[dict[str, object]]:
     """One row per variant."""
-    loops = {variant: Child(variant, channels, batch) for variant in VARIANTS}
-    for loop in loops.values():
-        loop.ask("step")  # the first step allocates and compiles kernels
-    require_equal_losses(loops)
     seconds: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
-    for _ in range(rounds):
-        for variant, loop in loops.items():
-            seconds[variant].append(loop.ask("step"))
+    with ExitStack() as children:
+        loops = {variant: children.enter_context(Child(variant, channels, batch)) for variant in VARIANTS}
+        for loop in loops.values():
+            loop.ask("step")  # the first step allocates and compiles kernels
+        require_equal_losses(loops)
+        for _ in range(rounds):
+            for variant, loop in loops.items():
+                seconds[variant].append(loop.ask("step"))
+        peak = {variant: loop.ask("peak") for variant, loop in loops.items()}
     whole = {variant: median(d + g for d, g in times) for variant, times in seconds.items()}
-    peak = {variant: loop.ask("peak") for variant, loop in loops.items()}
-    for loop in loops.values():
-        loop.end()
     updates = recipe_of(channels, batch).schedule.d_steps
     return [
         {

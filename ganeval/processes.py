@@ -11,7 +11,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=7)
+PATIENCE = timedelta(days=1)
 """How long a process waits for another, which may score a checkpoint meanwhile. One that dies is noticed at once."""
 
 GRACE = 5.0
 """Seconds a process that leaves waits for the others to leave too."""
+
+NONE = "none"
+"""The kind of the device that a process could not find."""
 
 ENDED = "another process has ended: its own message, or the report of torchrun, says why"
 
@@ -49,13 +52,15 @@ class LostError(ElsewhereError):
 class Processes:
     """This process is number ``rank`` of ``count``. What a single one would do costs nothing where there is only one.
 
-    ``words`` is the group that carries words, the default one for ``None``; ``store`` is where they connected.
+    ``words`` is the group that carries words, the default one for ``None``; ``store`` is where they connected; ``device`` is
+    where this one's tensors are, ``None`` where it has only words.
     """
 
     rank: int = 0
     count: int = 1
     words: ProcessGroup | None = field(default=None, repr=False, compare=False)
     store: Store | None = field(default=None, repr=False, compare=False)
+    device: torch.device | None = field(default=None, repr=False, compare=False)
 
     @property
     def first(self) -> bool:
@@ -171,36 +176,31 @@ def _meeting() -> tuple[Store, int, int]:
 
 
 @contextmanager
-def connected(device: torch.device | None = None) -> Iterator[Processes]:
+def connected(find_device: Callable[[], torch.device] | None = None) -> Iterator[Processes]:
     """The processes that ``torchrun`` started, connected; a single one where it started none.
 
-    Tensors go by NCCL where they are on a GPU ``device``, else by gloo, which carries words in any case. Processes that the
-    caller has connected stay so.
+    ``find_device`` says where this one's tensors are, of which there are none without it: they go by NCCL where all are on GPUs,
+    else by gloo, which carries words in any case. Processes that the caller has connected stay so.
 
     Of a mistake, whichever processes find it or hear of it, one says it: every one raises it, in one it is ``mine_to_say``.
     """
     if launched().count == 1:
-        yield Processes()
+        yield Processes(device=find_device() if find_device else None)
         return
-    import torch
     import torch.distributed as dist
 
     from ganeval.meeting import fresh_part
 
     if dist.is_initialized():
         words: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
-        yield Processes(dist.get_rank(), dist.get_world_size(), words)
+        yield Processes(dist.get_rank(), dist.get_world_size(), words, device=find_device() if find_device else None)
         return
-    on_gpu = device is not None and device.type == "cuda"
-    if on_gpu:
-        torch.cuda.set_device(device)
     met, rank, count = _meeting()
     store = fresh_part(met, rank, count)  # what was said when processes were connected before is of no account
-    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
-    words = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
-    processes, done, lost = Processes(rank, count, words, store), False, False
+    processes, done, lost = Processes(rank, count, store=store), False, False
     try:
         with user_errors():
+            processes = _connect(processes, find_device)
             processes.exchange(None)  # to one that is gone already, the others would try to connect for as long as they wait
             yield processes
         done = True
@@ -218,15 +218,43 @@ def connected(device: torch.device | None = None) -> Iterator[Processes]:
     finally:
         if not lost:
             _leave_together(store, count)
-        if done or not on_gpu:  # NCCL would wait for what processes that failed no longer send
+        if dist.is_initialized() and (done or processes.words is None):  # NCCL would wait for what is no longer sent
             dist.destroy_process_group()
 
 
-def _is_broken_connection(error: RuntimeError) -> bool:
-    """Whether it is what gloo or NCCL say where a process they were connected to has died."""
+def _connect(processes: Processes, find_device: Callable[[], torch.device] | None) -> Processes:
+    """These processes with their groups; raises ``UserError`` in all where one has no device, or one of another kind."""
+    import torch
     import torch.distributed as dist
 
-    return isinstance(error, dist.DistError) or "gloo" in str(error)
+    rank, count, store = processes.rank, processes.count, processes.store
+    assert store is not None
+    kind = NONE
+    try:
+        device = find_device() if find_device else None
+        kind = "cpu" if device is None else device.type
+    finally:
+        store.set(f"device/{rank}", kind)
+    kinds = sorted({store.get(f"device/{other}").decode() for other in range(count)})
+    if NONE in kinds:
+        raise ElsewhereError(ENDED)
+    if len(kinds) > 1:
+        raise UserError(f"the processes have not the same kind of device ({', '.join(kinds)}): give --device one that all have")
+    on_gpu = device is not None and kind == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    words: Any = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
+    return replace(processes, words=words, device=device)
+
+
+def _is_broken_connection(error: RuntimeError) -> bool:
+    """Whether it is what gloo or the store say where a process they were connected to has died. NCCL's words are left as they
+    are: they may as well mean this process's own GPU."""
+    import torch.distributed as dist
+
+    lost = isinstance(error, dist.DistError) or "gloo" in str(error)
+    return lost and "NCCL" not in str(error)
 
 
 def _is_first_to_say(store: Store) -> bool:

@@ -128,6 +128,18 @@ def both_fail_together(rank):
             raise UserError("the batch cannot be shared")
         processes.together(refuse)
 
+def no_device_for_second(rank):
+    def find_device():
+        if rank == 1:
+            raise UserError("device 'cuda' is not available here")
+        return torch.device("cpu")
+    with connected(find_device):
+        pass
+
+def devices_of_two_kinds(rank):
+    with connected(lambda: torch.device("cpu" if rank else "mps")):
+        pass
+
 def other_files(rank):
     with connected() as processes:
         processes.require_same("one", "files")
@@ -172,6 +184,8 @@ SAID = {
     "again": ("the metric file is read-only",) * 2,
     "training_fails_in_second": (GONE, "the memory of cuda:1 is full"),
     "both_fail_together": ("the batch cannot be shared",) * 2,
+    "no_device_for_second": (GONE, "device 'cuda' is not available here"),
+    "devices_of_two_kinds": ("the processes have not the same kind of device (cpu, mps): give --device one that all have",) * 2,
     "other_files": ("the processes have not the same recipe: give all of them the same",) * 2,
 }
 """What the two processes raise; ``None`` where one raises nothing because it is no more."""

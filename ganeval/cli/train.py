@@ -68,17 +68,18 @@ def train(
     from ganeval.training.plan import describe, resolve
 
     habits = Habits(log_every, snapshot_every or 0, checkpoint_every or 0, keep, **watching_habits(**watching))
-    where = find_device(device)
     if dry_run:
+        where = find_device(device)
         resolved, data = resolve(recipe, dataset, overrides)
         engine = Engine(where, cast("Precision", precision), compiled, launched())
         engine.check(resolved)
         if engine.processes.first:
             click.echo(json.dumps(describe(resolved, data, engine), indent=2))
         return
-    with connected(where) as processes:
+    with connected(lambda: find_device(device)) as processes:
+        assert processes.device is not None  # it was asked for
         resolved, data = resolve(recipe, dataset, overrides)
-        engine = Engine(where, cast("Precision", precision), compiled, processes)
+        engine = Engine(processes.device, cast("Precision", precision), compiled, processes)
         folder = out or Path("runs") / f"{recipe}-{data.name}-seed{seed}"
         outcome = run_training(resolved, data, folder, seed=seed, engine=engine, steps=steps, habits=habits, init=init)
     if processes.first:

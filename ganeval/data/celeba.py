@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganeval.data.archives import find_root, require_file, require_md5, table
 from ganeval.data.places import Place, open_zip
-from ganeval.data.prepared import PreparedDataset
+from ganeval.data.prepared import PreparedDataset, fetched
 from ganeval.data.raw import Contents, FileSplit
 from ganeval.data.registry import DATASETS
 from ganeval.errors import UserError
@@ -31,6 +31,12 @@ class CelebA64(PreparedDataset):
         from torchvision.datasets import CelebA as official
 
         return {file: md5 for _, md5, file in official.file_list}
+
+    def download(self, folder: Path) -> Path:
+        """By torchvision from Google Drive, which needs the package gdown."""
+        from torchvision.datasets import CelebA as official
+
+        return fetched(folder, self.name, lambda: official(str(folder), split="all", download=True))
 
     def contents(self, source: Place) -> Contents:
         root = find_root(source, "list_eval_partition.txt")

@@ -141,6 +141,6 @@ def fetched(folder: Path, name: str, fetch: Callable[[], object]) -> Path:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             fetch()
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # every downloader has errors of its own
         raise UserError(f"'{name}' cannot be downloaded ({error}): get it yourself and give it with --from PATH") from error
     return folder

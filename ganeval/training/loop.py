@@ -90,7 +90,8 @@ def train(
     )
     if engine.precision == "fp16" and isinstance(habits.on_nan, Zero):
         raise UserError("--on-nan zero does not go with fp16, which leaves such updates out itself: choose stop or skip:K")
-    processes.require_same(sha256_of({"recipe": to_json(recipe), **identity}), "recipe, seed and data")
+    same = {"recipe": to_json(recipe), **identity, "steps": total, "on_nan": str(habits.on_nan)}
+    processes.require_same(sha256_of(same), "recipe, seed, data, steps and --on-nan")
     folder = (RunFolder if processes.first else RunFollower)(out, to_json(recipe), identity, habits.keep)
     with processes.entered(folder) as run, StopOnSignal(processes) as stop:
         state = initial_state(recipe, shape, len(images.classes), seed, device)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision import datasets
 
+from ganeval.data.celeba import CelebA64
 from ganeval.data.images import read_images
 from ganeval.data.prepare import prepare
 from ganeval.data.prepared import PreparedDataset
@@ -198,3 +200,35 @@ def test_a_celeba_with_another_partition_or_another_zip_is_refused(
     pack(celeba, celeba / "img_align_celeba.zip")
     with pytest.raises(UserError, match=r"img_align_celeba\.zip is not the official file"):
         prepare(expecting("celeba-64", {"img_align_celeba.zip": "f" * 32}, expected=counts), celeba, out=tmp_path / "out")
+
+
+def test_celeba_is_downloaded_by_torchvision(
+    celeba: Path, tmp_path: Path, expecting: Expecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official = datasets.CelebA
+
+    class Downloader:
+        file_list = official.file_list
+
+        def __init__(self, root: str, split: str, download: bool) -> None:
+            assert (split, download) == ("all", True)
+            celeba.rename(Path(root) / "celeba")
+
+    monkeypatch.setattr(datasets, "CelebA", Downloader)
+    monkeypatch.setattr(CelebA64, "checksums", lambda self: {})
+    dataset = expecting("celeba-64", expected={"train": 3, "valid": 1, "test": 1})
+    assert len(dataset.at(prepare(dataset, out=tmp_path / "out")).load("train")) == 3
+
+
+def test_a_download_of_celeba_that_fails_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(Exception):
+        """As gdown's, which is neither an OSError nor a RuntimeError."""
+
+    def refused(root: str, split: str, download: bool) -> None:
+        raise Refused("too many users have viewed the file")
+
+    monkeypatch.setattr(datasets, "CelebA", refused)
+    with pytest.raises(
+        UserError, match=r"'celeba-64' cannot be downloaded \(too many users have viewed the file\): get it yourself"
+    ):
+        prepare(CelebA64(), out=tmp_path / "out")

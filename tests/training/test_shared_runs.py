@@ -47,9 +47,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = [[sys.executable, str(WORKER), str(folder), str(rank), str(WORLD)] for rank in range(WORLD)]
     environment = {**ENVIRONMENT, "GANEVAL_HOME": str(folder / "home")}
     running = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
-    for process in running:
-        _, talk = process.communicate(timeout=280)
-        assert process.returncode == 0, talk
+    try:
+        for process in running:
+            _, talk = process.communicate(timeout=280)
+            assert process.returncode == 0, talk
+    finally:
+        for process in running:
+            process.kill()
     return folder
 
 
