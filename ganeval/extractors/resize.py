@@ -1,8 +1,8 @@
-"""Resizing as two matrix products: uint8 images to float32 at a network's size, on any device, without a loop over images.
+"""Resizing without a loop over images: uint8 images to float32 at a network's size, on any device.
 
-Every filter here is linear and separable, so its result is ``V X H'`` with two matrices that depend on the sizes alone. The
-filters are those of the tools whose numbers one compares with: torch-fidelity (TensorFlow 1), pytorch-fid (torch) and
-clean-fid (Pillow, mode "F"); each agrees with its tool to 1e-3 grey levels.
+Every filter here is linear and separable, so its result is ``V X H'`` with two matrices that depend on the sizes alone, and are
+zero but for a few pixels around each. The filters are those of the tools whose numbers one compares with: torch-fidelity
+(TensorFlow 1), pytorch-fid (torch) and clean-fid (Pillow, mode "F"); each agrees with its tool to 1e-3 grey levels.
 """
 
 from __future__ import annotations
@@ -14,21 +14,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Matrix = Callable[[int, int], Tensor]
 """(n, m) to the float32 matrix (m, n) that brings n pixels to m."""
 
-SCRATCH = 2**20
-"""Numbers between the two products at a time on a CPU: enough planes for one product, and still near the cache."""
+BAND = 48
+"""Columns that one product makes: of fewer there are many small products, more of them multiply by zeros. Measured."""
 
-STRIP = 1200
-"""Rows of these that are brought to their width at a time on a CPU: what its cache holds together with the result."""
-
-
-def band_for(n: int) -> int:
-    """Rows of a matrix of ``n`` columns per product: fewer make many small products, more multiply by zeros. Measured."""
-    return min(max(4800 // n, 30), 75)
+STRIP = 1536
+"""Rows that are brought to their width at a time on a CPU: what its cache holds. Measured."""
 
 
 @dataclass(frozen=True)
@@ -44,51 +40,71 @@ class Resizer:
         count, channels, height, width = images.shape
         if (height, width) == (size, size):
             return images.to(torch.float32)
-        made = torch.empty(count, channels, size, size, device=images.device)
-        step = count if images.device.type != "cpu" else max(SCRATCH // (channels * size * width), 1)
-        down = _bands(self.matrix, height, size, images.device)
-        across = _bands(self.matrix, width, size, images.device)
-        for start in range(0, count, step):
-            x = images[start : start + step].reshape(-1, height, width).to(torch.float32)
-            out = made[start : start + step].view(-1, size)
-            _by_bands(x, down, across, out, self.clipped)
-        return made
+        wide = across(images.reshape(-1, width), self.matrix, size)
+        down = down_by_taps if images.device.type == "cpu" else down_by_product
+        made = down(wide.view(-1, height, size), self.matrix, size)
+        if self.clipped:
+            made.clamp_(0, 255)
+        return made.view(count, channels, size, size)
+
+
+def across(rows: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """Rows of pixels (R, W) as float32 (R, size)."""
+    strip = STRIP if rows.device.type == "cpu" else len(rows)
+    made = torch.empty(len(rows), size, device=rows.device)
+    for narrow, wide in zip(rows.split(strip), made.split(strip), strict=True):
+        pixels = narrow.to(torch.float32)
+        for band in _bands(matrix, rows.shape[1], size, rows.device):
+            torch.mm(pixels[:, band.source], band.weights, out=wide[:, band.target])
+    return made
+
+
+def down_by_taps(planes: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """float32 (P, H, W) to (P, size, W): each row the weighted sum of those few that it needs, in one pass."""
+    count, height, width = planes.shape
+    index, weights = _taps(matrix, height, size, count)
+    made = F.embedding_bag(index, planes.view(-1, width), per_sample_weights=weights, mode="sum")
+    return made.view(count, size, width)
+
+
+def down_by_product(planes: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """The same, where products are cheap: on a GPU."""
+    weights = matrix(planes.shape[1], size).to(planes.device)
+    made = planes.new_empty(len(planes), size, planes.shape[2])
+    return torch.bmm(weights.expand(len(planes), -1, -1), planes, out=made)  # autocast leaves alone what has an ``out``
 
 
 class Band(NamedTuple):
-    """The ``target`` rows of a matrix, and the ``source`` columns outside of which they are zero."""
+    """The ``target`` columns of a product, the ``source`` pixels that they need, and the ``weights`` (source, target)."""
 
     target: slice
     source: slice
     weights: Tensor
 
 
-def _by_bands(x: Tensor, down: tuple[Band, ...], across: tuple[Band, ...], out: Tensor, clipped: bool) -> None:
-    """Planes (P, H, W) brought to ``out`` (P * size, size): first their columns, then their rows, a strip of them at a time."""
-    planes, _, width = x.shape
-    tall = x.new_empty(planes, len(out) // planes, width)
-    for band in down:
-        torch.bmm(band.weights.expand(planes, -1, -1), x[:, band.source], out=tall[:, band.target])
-    rows = tall.view(-1, width)
-    strip = STRIP if x.device.type == "cpu" else len(rows)
-    for narrow, wide in zip(rows.split(strip), out.split(strip), strict=True):
-        for band in across:
-            torch.mm(narrow[:, band.source], band.weights.T, out=wide[:, band.target])
-        if clipped:
-            wide.clamp_(0, 255)
-
-
 @lru_cache(maxsize=64)
 def _bands(matrix: Matrix, n: int, m: int, device: torch.device) -> tuple[Band, ...]:
-    """The matrix (m, n) cut into bands: an output pixel needs only its neighbourhood, most of the matrix is zero."""
-    whole = matrix(n, m).to(device)
-    bands, high = [], band_for(n)
-    for start in range(0, m, high):
-        part = whole[start : start + high]
+    """The transpose of the matrix (m, n) cut into bands: most of it is zero."""
+    whole, bands = matrix(n, m).to(device), []
+    for start in range(0, m, BAND):
+        part = whole[start : start + BAND]
         used = part.ne(0).any(dim=0).nonzero()
         source = slice(int(used[0]), int(used[-1]) + 1)
-        bands.append(Band(slice(start, start + len(part)), source, part[:, source].contiguous()))
+        bands.append(Band(slice(start, start + len(part)), source, part[:, source].T.contiguous()))
     return tuple(bands)
+
+
+@lru_cache(maxsize=16)
+def _taps(matrix: Matrix, n: int, m: int, planes: int) -> tuple[Tensor, Tensor]:
+    """For each of the m rows of every plane: which of all planes' rows it is made of, int32 (planes * m, k), and how much."""
+    whole = matrix(n, m)
+    used = whole.ne(0)
+    first, last = used.int().argmax(dim=1), n - 1 - used.flip(1).int().argmax(dim=1)
+    taps = int((last - first).max()) + 1
+    index = first.clamp(max=n - taps)[:, None] + torch.arange(taps)
+    weights = whole.gather(1, index).repeat(planes, 1)
+    index = index + n * torch.arange(planes)[:, None, None]
+    return index.view(-1, taps).to(torch.int32), weights
 
 
 @lru_cache(maxsize=32)

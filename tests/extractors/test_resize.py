@@ -23,6 +23,8 @@ from ganeval.extractors.resize import (
     PIL_LANCZOS,
     TF1_BILINEAR,
     Resizer,
+    down_by_product,
+    down_by_taps,
 )
 
 GREY_LEVELS = 1e-3
@@ -83,6 +85,21 @@ def test_clean_is_clean_fids(width: int) -> None:
 def test_pillows_filters_are_pillows(ours: Resizer, theirs: Image.Resampling, width: int, size: int) -> None:
     x = noise(1, 3, width, width)
     assert largest(ours(x, size) - by_pillow(x, size, theirs)) < GREY_LEVELS
+
+
+@pytest.mark.parametrize("size", [32, 299])
+@pytest.mark.parametrize("width", [2, 31, 300])
+@pytest.mark.parametrize("resizer", EVERY, ids=lambda resizer: resizer.name)
+def test_what_a_gpu_computes_is_what_a_cpu_does_also_where_half_precision_is_allowed(
+    resizer: Resizer, width: int, size: int
+) -> None:
+    planes = noise(3, width, 21).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        by_taps, by_product = (down(planes, resizer.matrix, size) for down in (down_by_taps, down_by_product))
+    assert by_taps.shape == by_product.shape == (3, size, 21)
+    assert largest(by_taps - by_product) < GREY_LEVELS
+    exact = resizer.matrix(width, size).double() @ planes.double()
+    assert largest(by_product - exact) < GREY_LEVELS
 
 
 def test_only_clean_cuts_the_overshoot() -> None:
