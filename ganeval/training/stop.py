@@ -42,5 +42,5 @@ class StopOnSignal:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
+        self.signal = self.signal or number  # torchrun ends the others with SIGTERM, whatever the first one was sent
         signal.signal(number, signal.SIG_DFL)

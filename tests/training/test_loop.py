@@ -275,6 +275,13 @@ def test_a_signal_while_processes_meet_is_heard_in_the_next_step() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # a second one ends the process at once
 
 
+def test_the_first_signal_decides_the_status() -> None:
+    with StopOnSignal() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.exit_status == 130
+
+
 def test_doing_nothing_leaves_the_record_of_what_was_done(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(recipe, stripes, out, steps=2, habits=QUIET)

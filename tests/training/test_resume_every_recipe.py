@@ -1,167 +1,69 @@
-"""Every registered recipe, stopped at a random step and resumed, is bit for bit what it is in one go.
+"""Every registered recipe, stopped at a random step and resumed, is bit for bit what it is in one go, by one process and by two.
 
-What is made smaller: widths, embeddings, batches (4), classes (2), accumulation and discriminator updates (at most 2), and the
-resolution, to the smallest the backbone has networks for; attention comes after the first block there. What would only begin
-later begins at once. Recipes that are then the same run once. The quick ones among them hold every part at least once; the
-rest are marked slow.
+How the recipes are made small: ``narrow_recipes.py``. The quick ones among them hold every part at least once; the rest are
+marked slow.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
 import random
-from collections.abc import Hashable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from functools import cache
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
-from ganeval.augment.controller import AdaptiveAugmentation
 from ganeval.checkpoints import Folder, load_folder
-from ganeval.conditioning.base import Conditioning
-from ganeval.data.base import Dataset, ImageSet
-from ganeval.errors import UserError
-from ganeval.losses.regularizers.lecam import LeCam
-from ganeval.networks.base import Backbone, ImageShape
-from ganeval.networks.plans import G_WIDTHS
-from ganeval.recipes.recipe import EMA, Citation, Recipe, Schedule
+from ganeval.processes import Processes
 from ganeval.recipes.registry import TABLES
 from ganeval.sampling import resolve_checkpoint
-from ganeval.training import loop
-from ganeval.training.loop import Habits, train
 
-STEPS = 3
-RESOLUTIONS = (8, 16, 32, 64, 128, 256)
-QUIET = Habits(log_every=100, snapshot_every=100, checkpoint_every=100)
+WORKER = Path(__file__).with_name("narrow_recipes.py")
+WORLD = 2
 
 
-class Noise(Dataset):
-    """Twelve images of two classes."""
-
-    classes = ("a", "b")
-    splits = {"train": 12}  # noqa: RUF012
-    filter, citation = "none", "made for the tests"
-
-    def __init__(self, channels: int, resolution: int) -> None:
-        self.name, self.channels, self.resolution = "noise", channels, resolution
-
-    def read(self, split: str, resolution: int) -> ImageSet:
-        rng = torch.Generator().manual_seed(5)
-        images = torch.randint(0, 256, (12, self.channels, resolution, resolution), generator=rng, dtype=torch.uint8)
-        return ImageSet(images, torch.arange(12) % 2, self.classes)
+def import_worker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("narrow_recipes", WORKER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def with_fields(part: Any, **values: Any) -> Any:
-    """``part`` with those of the ``values`` that it has fields for, in itself and in the part it wraps."""
-    own = {field.name for field in fields(part)}
-    inner = {"base": with_fields(part.base, **values)} if "base" in own and is_dataclass(part.base) else {}
-    return replace(part, **{name: value for name, value in values.items() if name in own}, **inner)
-
-
-def narrow_backbone(backbone: Backbone, resolution: int) -> Any:
-    names = {field.name for field in fields(backbone)}  # type: ignore[arg-type]
-    z_dim = len(G_WIDTHS[resolution]) if "shared_dim" in names else 4  # a chunk of the latent for every block
-    attention = {name: (1,) for name in ("g_attention", "d_attention") if getattr(backbone, name, ())}
-    return with_fields(backbone, z_dim=z_dim, shared_dim=2, g_channels=2, d_channels=2, **attention)
-
-
-def narrow_conditioning(conditioning: Conditioning) -> Any:
-    return with_fields(conditioning, embed_dim=4)
-
-
-def shrunk(recipe: Recipe, resolution: int) -> Recipe:
-    """``recipe`` at ``resolution``, narrow, and with everything begun by step 2."""
-    regularizers = tuple(replace(part, start=0) if isinstance(part, LeCam) else part for part in recipe.regularizers)
-    augmentation = recipe.augmentation
-    adaptive = isinstance(augmentation, AdaptiveAugmentation)
-    return replace(
-        recipe, method="narrow", citation=Citation("none"), regularizers=regularizers,
-        data=replace(recipe.data, dataset="noise", resolution=resolution),
-        backbone=narrow_backbone(recipe.backbone, resolution),
-        conditioning=narrow_conditioning(recipe.conditioning),
-        schedule=Schedule(STEPS, 4, min(recipe.schedule.d_steps, 2), min(recipe.schedule.accumulation, 2)),
-        ema=EMA(decay=0.5, start=1) if recipe.ema else None,
-        augmentation=with_fields(augmentation, initial_p=0.5, interval=1, kimg=1) if adaptive else augmentation,
-    )  # fmt: skip
-
-
-def smallest(recipe: Recipe) -> Recipe:
-    fitting = (resolution for resolution in RESOLUTIONS if fits(recipe.backbone, resolution))
-    return shrunk(recipe, next(fitting))
-
-
-@cache
-def fits(backbone: Backbone, resolution: int) -> bool:
-    """Whether ``backbone`` has networks for ``resolution``."""
-    try:
-        with torch.device("meta"):
-            narrow = narrow_backbone(backbone, resolution)
-            narrow.generator(ImageShape(3, resolution), 2)
-            narrow.discriminator(ImageShape(3, resolution))
-    except (UserError, KeyError):
-        return False
-    return True
-
-
-def different_recipes() -> dict[str, tuple[Recipe, int]]:
-    """The small recipes with their number of channels, each under the name of the first row that gives it."""
-    rows = {f"{table}-{method}": recipe for table, recipes in TABLES for method, recipe in recipes.items()}
-    small = {name: (smallest(recipe), 1 if name.startswith("digits-") else 3) for name, recipe in rows.items()}
-    first = {key: name for name, key in reversed(small.items())}
-    return {name: key for key, name in first.items()}
-
-
-def parts(recipe: Recipe) -> set[Hashable]:
-    """What a recipe consists of, as far as resuming can depend on it."""
-    backbone, conditioning, plan = recipe.backbone, recipe.conditioning, recipe.schedule
-    inner = type(getattr(conditioning, "base", None))
-    optimizer = (recipe.optimizer.beta1, bool(recipe.optimizer.g_weight_decay))
-    return {
-        type(backbone), ("attention", type(backbone), bool(getattr(backbone, "g_attention", ()))),
-        ("g_sn", getattr(backbone, "g_spectral_norm", None)), ("d_sn", getattr(backbone, "d_spectral_norm", None)),
-        ("cbn", backbone.class_conditional), (type(conditioning), inner), type(recipe.adversarial),
-        ("augment", recipe.augmentation), ("ema", recipe.ema is None), ("prior", recipe.prior), ("optimizer", optimizer),
-        ("plan", plan.d_steps, plan.accumulation), *recipe.regularizers,
-    }  # fmt: skip
-
-
-DIFFERENT = different_recipes()
-
-
-def quick() -> set[str]:
-    """Few recipes that hold every part between them: greedily, the one with most new parts next, small ones first."""
-    missing = set().union(*(parts(recipe) for recipe, _ in DIFFERENT.values()))
-    chosen: set[str] = set()
-    while missing:
-        best = max(DIFFERENT, key=lambda name: (len(missing & parts(DIFFERENT[name][0])), -DIFFERENT[name][0].data.resolution))
-        chosen.add(best)
-        missing -= parts(DIFFERENT[best][0])
-    return chosen
+narrow = import_worker()
+NAMES: tuple[str, ...] = tuple(narrow.DIFFERENT)
+QUICK = tuple(name for name in NAMES if name in narrow.quick())
 
 
 def parameters() -> Iterator[Any]:
-    chosen = quick()
-    for name in DIFFERENT:
-        yield pytest.param(name, marks=() if name in chosen else pytest.mark.slow)
+    for name in NAMES:
+        yield pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
 
 
 def final(out: Path) -> Folder:
     return load_folder(resolve_checkpoint(out))
 
 
+def random_step() -> int:
+    """After the first step, before the last."""
+    return random.randrange(1, narrow.STEPS)
+
+
 @pytest.mark.parametrize("name", list(parameters()))
-def test_stopped_and_resumed_it_is_bit_identical(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_and_resumed_it_is_bit_identical(name: str, tmp_path: Path) -> None:
     """G, D, the average, both optimisers, spectral vectors, the states of regularisers and augmentation."""
-    monkeypatch.setattr(loop, "save_sample_grid", lambda *anything: (tmp_path / "grid.png").touch())
-    monkeypatch.setattr(loop.Journal, "picture", lambda *anything: None)
-    recipe, channels = DIFFERENT[name]
-    noise, stop = Noise(channels, recipe.data.resolution), random.randrange(1, STEPS)
-    for out, steps in (("whole", None), ("parts", stop), ("parts", None)):
-        train(recipe, noise, tmp_path / out, seed=1, steps=steps, habits=QUIET)
+    stop = random_step()
+    for _ in narrow.train_in_parts(name, stop, tmp_path, Processes()):
+        pass
     whole, resumed = final(tmp_path / "whole"), final(tmp_path / "parts")
-    expected = {"generator", "discriminator", "g_optimizer", "d_optimizer", "extras"} | ({"ema"} if recipe.ema else set())
+    expected = {"generator", "discriminator", "g_optimizer", "d_optimizer", "extras"}
+    expected |= {"ema"} if narrow.DIFFERENT[name][0].ema else set()
     assert set(whole.tensors) == set(resumed.tensors) == expected
     for file, content in whole.tensors.items():
         assert content.keys() == resumed.tensors[file].keys()
@@ -169,10 +71,57 @@ def test_stopped_and_resumed_it_is_bit_identical(name: str, tmp_path: Path, monk
             assert torch.equal(value, resumed.tensors[file][key]), f"{file}: {key}, stopped at {stop}"
 
 
+def trained_by_two(folder: Path, names: tuple[str, ...]) -> list[dict[str, list[str]]]:
+    """What each of two gloo processes ends with by recipe: in one go, at a random step, and resumed there."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    plan = "".join(f"{name} {random_step()}\n" for name in names)
+    (folder / "plan").write_text(plan)
+    errors = [folder / f"{rank}.err" for rank in range(WORLD)]
+    commands = [[sys.executable, str(WORKER), str(folder), str(rank), str(WORLD)] for rank in range(WORLD)]
+    running = [
+        subprocess.Popen(command, env=environment, stdin=(folder / "plan").open(), stderr=error.open("w"))
+        for command, error in zip(commands, errors, strict=True)
+    ]
+    try:
+        for process, error in zip(running, errors, strict=True):
+            assert process.wait(timeout=1500) == 0, error.read_text()
+    finally:
+        for process in running:
+            process.kill()
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
+
+
+def require_resumed(name: str, folder: Path, ended: list[dict[str, list[str]]]) -> None:
+    first, second = (states[name] for states in ended)
+    assert first == second, "the processes end with other states"
+    whole, stopped, resumed = first
+    assert whole == resumed != stopped, (folder / "plan").read_text()
+    assert final(folder / name / "whole").file_sha256 == final(folder / name / "parts").file_sha256
+
+
+@pytest.fixture(scope="module")
+def quick_by_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, list[str]]]]:
+    folder = tmp_path_factory.mktemp("by-two")
+    return folder, trained_by_two(folder, QUICK)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_so_it_is_in_two_processes(name: str, quick_by_two: tuple[Path, list[dict[str, list[str]]]]) -> None:
+    require_resumed(name, *quick_by_two)
+
+
+@pytest.mark.slow
+def test_so_are_the_others_in_two_processes(tmp_path: Path) -> None:
+    others = tuple(name for name in NAMES if name not in QUICK)
+    ended = trained_by_two(tmp_path, others)
+    for name in others:
+        require_resumed(name, tmp_path, ended)
+
+
 def test_every_registered_recipe_is_among_them() -> None:
     rows = [(table, recipe) for table, recipes in TABLES for recipe in recipes.values()]
-    kept = set(DIFFERENT.values())
+    kept = set(narrow.DIFFERENT.values())
     assert len(rows) >= 230
-    assert all((smallest(recipe), 1 if table == "digits" else 3) in kept for table, recipe in rows)
-    everything = set().union(*(parts(smallest(recipe)) for _, recipe in rows))
-    assert everything == set().union(*(parts(DIFFERENT[name][0]) for name in quick()))
+    assert all((narrow.smallest(recipe), 1 if table == "digits" else 3) in kept for table, recipe in rows)
+    everything = set().union(*(narrow.parts(narrow.smallest(recipe)) for _, recipe in rows))
+    assert everything == set().union(*(narrow.parts(narrow.DIFFERENT[name][0]) for name in narrow.quick()))

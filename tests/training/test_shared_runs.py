@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -166,26 +167,57 @@ def reached(out: Path) -> int:
     return json.loads(whole[-1])["step"] if whole else 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes of torchrun in /proc")
+def launched(out: Path, *words: str) -> subprocess.Popen[str]:
+    """``torchrun`` with two processes that train in ``out``; what they say goes to a file beside it."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", *words, "-m", "ganeval", "train"]
+    plan = ["reacgan", "digits", *worker.SMALL_REACGAN, "--steps", str(worker.KILLED_STEPS), "--out", str(out)]
+    command = [*launch, *plan, "--log-every", "1", "--checkpoint-every", "5"]
+    with out.with_suffix(".talk").open("w") as talk:
+        return subprocess.Popen(command, env=ENVIRONMENT, stdout=talk, stderr=talk, text=True, start_new_session=True)
+
+
+def talk_of(out: Path) -> str:
+    return out.with_suffix(".talk").read_text()
+
+
+in_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes of torchrun in /proc")
+
+
+@in_proc
+@pytest.mark.parametrize(("number", "rank", "status"), [(signal.SIGTERM, 1, 143), (signal.SIGINT, 0, 130)])
+def test_a_signal_to_one_process_saves_and_ends_both_with_its_status(
+    number: signal.Signals, rank: int, status: int, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    torchrun = launched(out)
+    try:
+        os.kill(worker_at(torchrun, rank, out, 3, set()), number)
+        assert torchrun.wait(timeout=100) == 1, talk_of(out)
+    finally:
+        torchrun.kill()
+    statuses = re.findall(r"exitcode\s*: (-?\d+) ", talk_of(out))
+    assert len(statuses) == WORLD, talk_of(out)
+    assert {str(status)} <= set(statuses) <= {str(status), "-15"}, "torchrun ends whoever takes longer to leave by SIGTERM"
+    reached = [line["step"] for line in lines(out / "log.jsonl")]
+    assert final(out).record["step"] == reached[-1] < worker.KILLED_STEPS
+
+
+@in_proc
 def test_killed_processes_are_started_again_and_nothing_shows(runs: Path, tmp_path: Path) -> None:
     """SIGKILL of the process that writes, then of the other."""
     out = tmp_path / "run"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--max-restarts=2", "-m", "ganeval", "train"]
-    plan = ["reacgan", "digits", *worker.SMALL_REACGAN, "--steps", str(worker.KILLED_STEPS), "--out", str(out)]
-    command = [*launch, *plan, "--log-every", "1", "--checkpoint-every", "5"]
-    with (tmp_path / "talk").open("w") as talk:
-        torchrun = subprocess.Popen(command, env=ENVIRONMENT, stdout=talk, stderr=talk, text=True, start_new_session=True)
+    torchrun = launched(out, "--max-restarts=2")
     killed: set[int] = set()
     try:
         for rank, step in ((0, 8), (1, 23)):
             pid = worker_at(torchrun, rank, out, step, killed)
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
-        assert torchrun.wait(timeout=200) == 0, (tmp_path / "talk").read_text()
+        assert torchrun.wait(timeout=200) == 0, talk_of(out)
     finally:
         torchrun.kill()
     assert len(killed) == 2
-    assert (tmp_path / "talk").read_text().count("ganeval: another process has ended") == 2
+    assert talk_of(out).count("ganeval: another process has ended") == 2
     assert final(out).record["step"] == worker.KILLED_STEPS
     assert final(out).file_sha256 == final(runs / "undisturbed").file_sha256
     assert [line["step"] for line in lines(out / "log.jsonl")] == list(range(1, worker.KILLED_STEPS + 1))
