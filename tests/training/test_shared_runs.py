@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +28,7 @@ from ganeval.training.loop import train
 
 WORKER = Path(__file__).with_name("runs_worker.py")
 WORLD = 2
+ELASTIC_STEPS = 300
 
 
 def import_worker() -> ModuleType:
@@ -221,3 +224,54 @@ def test_killed_processes_are_started_again_and_nothing_shows(runs: Path, tmp_pa
     assert final(out).record["step"] == worker.KILLED_STEPS
     assert final(out).file_sha256 == final(runs / "undisturbed").file_sha256
     assert [line["step"] for line in lines(out / "log.jsonl")] == list(range(1, worker.KILLED_STEPS + 1))
+
+
+def agent(out: Path, name: str, port: int) -> subprocess.Popen[str]:
+    """One of at most two nodes with a process each, as ``torchrun`` sees them, that train in ``out``."""
+    meet = ["--nnodes=1:2", "--nproc_per_node=1", "--max-restarts=5", "--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}"]
+    launch = [sys.executable, "-m", "torch.distributed.run", *meet, "--rdzv-conf=last_call_timeout=1", "-m", "ganeval", "train"]
+    plan = ["reacgan", "digits", *worker.SMALL_REACGAN, "schedule.d_steps=5", "--steps", str(ELASTIC_STEPS), "--out", str(out)]
+    command = [*launch, *plan, "--log-every", "1", "--checkpoint-every", "5"]
+    # In torch 2.15 a node that comes later waits in vain for the address of the store that the others share.
+    environment = {**ENVIRONMENT, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    with out.with_name(f"{name}.talk").open("w") as talk:
+        return subprocess.Popen(command, env=environment, stdout=talk, stderr=talk, text=True, start_new_session=True)
+
+
+def recorded_processes(out: Path) -> str | None:
+    return json.loads((out / "environment.json").read_text()).get("processes")
+
+
+@in_proc
+@pytest.mark.slow
+def test_a_node_joins_a_run_and_leaves_it(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    first = agent(out, "first", port)
+    nodes = [first]
+    try:
+        worker_at(first, 0, out, 8, set())
+        assert recorded_processes(out) is None
+        nodes.append(second := agent(out, "second", port))
+        deadline = time.monotonic() + 120
+        while recorded_processes(out) != "2" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert recorded_processes(out) == "2", (tmp_path / "second.talk").read_text()
+        joined = reached(out)
+        while reached(out) < joined + 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for pid in (second.pid, *workers_of(second).values()):
+            os.kill(pid, signal.SIGKILL)
+        left = reached(out)
+        assert first.wait(timeout=300) == 0, (tmp_path / "first.talk").read_text()
+    finally:
+        for node in nodes:
+            with suppress(OSError):
+                for pid in (*workers_of(node).values(), node.pid):
+                    os.kill(pid, signal.SIGKILL)
+    assert 8 <= joined < left < ELASTIC_STEPS
+    assert final(out).record["step"] == ELASTIC_STEPS
+    assert [line["step"] for line in lines(out / "log.jsonl")] == list(range(1, ELASTIC_STEPS + 1))
+    assert recorded_processes(out) is None
