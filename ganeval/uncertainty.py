@@ -53,7 +53,7 @@ def measure(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, gr
     if all(value.proportion for value in metric.values) or len(fake) < groups:
         replicates = Replicates(metric.compute(fake, reference))
     else:
-        replicates = metric.replicate(fake, reference, groups_of(len(fake), groups))
+        replicates = metric.replicate(fake, reference, groups_of(fake, groups))
     for key, value in replicates.values.items():
         _require_finite(key, value)
     errors = _jackknife_errors(replicates.without)
@@ -111,20 +111,33 @@ def jackknife(metric: Metric, fake: FeatureBank, reference: FeatureBank | None, 
     """The jackknife standard error of each value of ``metric`` over the generated samples, in the value's unit.
 
     With theta_g the value without group g of G, se^2 = (G - 1) / G * sum (theta_g - mean theta)^2. The reference is held fixed.
-    Groups are random, of sizes that differ by at most one, and always the same for the same number of samples. A key is absent
-    where its error cannot be had: where fewer samples than groups exist, or the metric fails or lacks the key without a group.
+    Groups are those of :func:`groups_of`. A key is absent where its error cannot be had: where fewer samples than groups exist,
+    or the metric fails or lacks the key without a group.
     """
     if groups < 2:
         raise ValueError(f"a jackknife needs at least 2 groups, got {groups}")
     if len(fake) < groups:
         return {}
-    return _jackknife_errors(metric.replicate(fake, reference, groups_of(len(fake), groups)).without)
+    return _jackknife_errors(metric.replicate(fake, reference, groups_of(fake, groups)).without)
 
 
-def groups_of(count: int, groups: int) -> Int64:
-    """(N,) which of ``groups`` random groups each of ``count`` samples belongs to."""
-    group: Int64 = np.random.RandomState(SEED).permutation(count) % groups
-    return group
+def groups_of(fake: FeatureBank, groups: int) -> Int64:
+    """(N,) which of ``groups`` groups each sample belongs to: random ones, of sizes that differ by at most one.
+
+    They are always the same for the same number of samples and the same labels. Where labels are balanced, the classes' shares
+    do not vary from one set of samples to the next, and must not from group to group: each class is spread evenly over the
+    groups, by the same draw (a stratified sample: Wolter, Introduction to Variance Estimation, 2007, chapter 4).
+    """
+    place: Int64 = np.random.RandomState(SEED).permutation(len(fake))
+    if fake.labels is not None and _is_balanced(fake.labels):
+        place[np.lexsort((place, fake.labels))] = np.arange(len(fake))
+    return place % groups
+
+
+def _is_balanced(labels: Int64) -> bool:
+    """Whether there are classes, and as many samples of each, as far as their number allows."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return len(counts) > 1 and bool(counts.max() - counts.min() <= 1)
 
 
 def _jackknife_errors(without: Sequence[Mapping[str, float]]) -> dict[str, float]:

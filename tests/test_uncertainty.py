@@ -11,6 +11,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
@@ -26,7 +28,7 @@ from ganeval.metrics.memorisation import Memorisation
 from ganeval.metrics.prd_curve import PRDCurve
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 from ganeval.scorecard import Interval
-from ganeval.uncertainty import SEED, jackknife, measure, of_trainings
+from ganeval.uncertainty import SEED, groups_of, jackknife, measure, of_trainings
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,47 @@ def test_of_unequal_groups_follows_the_formula() -> None:
     thetas = np.array([bank.features[group != g].mean(dtype=np.float64) for g in range(5)])
     expected = np.sqrt(4 / 5 * np.square(thetas - thetas.mean()).sum())
     assert jackknife(Mean(), bank, None, groups=5)["mean"] == pytest.approx(expected, rel=1e-10)
+
+
+def labelled(labels: np.ndarray, seed: int = 0) -> FeatureBank:
+    """Samples at their label, more or less: the classes lie apart, and class k spreads by (k + 1) / 4."""
+    noise = np.random.default_rng(seed).standard_normal((len(labels), 1)) * (labels[:, None] + 1) / 4
+    return FeatureBank((labels[:, None] + noise).astype(np.float32), None, labels.astype(np.int64))
+
+
+def test_where_labels_are_balanced_the_error_is_that_within_the_classes() -> None:
+    """Closed form: the mean of a stratified sample varies by the mean of the classes' variances over N."""
+    labels, classes = np.arange(400) % 5, np.arange(5)
+    within = np.square((classes + 1) / 4).mean()
+    squares = [jackknife(Mean(), labelled(labels, seed), None)["mean"] ** 2 for seed in range(60)]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(within / 400), rel=0.15)
+    assert np.std([labelled(labels, seed).features.mean() for seed in range(400)]) == pytest.approx(
+        np.sqrt(within / 400), rel=0.15
+    )
+
+
+def test_where_labels_are_drawn_their_shares_vary_too() -> None:
+    within_and_between = np.square((np.arange(5) + 1) / 4).mean() + np.arange(5).var()
+    draws = [np.random.default_rng(100 + seed).integers(0, 5, 400) for seed in range(60)]
+    squares = [jackknife(Mean(), labelled(labels, seed), None)["mean"] ** 2 for seed, labels in enumerate(draws)]
+    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(within_and_between / 400), rel=0.15)
+
+
+@given(count=st.integers(2, 90), classes=st.integers(2, 12), groups=st.integers(2, 15), seed=st.integers(0, 99))
+def test_balanced_classes_are_spread_evenly_over_the_groups(count: int, classes: int, groups: int, seed: int) -> None:
+    labels = np.random.default_rng(seed).permutation(np.arange(count) % classes)
+    group = groups_of(labelled(labels), groups)
+    for members in (
+        np.bincount(group[where], minlength=groups) for where in (labels >= 0, *(labels == k for k in range(classes)))
+    ):
+        assert members.max() - members.min() <= 1
+
+
+def test_groups_of_other_labels_do_not_depend_on_them() -> None:
+    plain = groups_of(numbers(0, 60), 7)
+    assert np.array_equal(groups_of(labelled(np.array([0] * 40 + [1] * 20)), 7), plain)
+    assert np.array_equal(groups_of(labelled(np.zeros(60, dtype=np.int64)), 7), plain)
+    assert not np.array_equal(groups_of(labelled(np.arange(60) % 2), 7), plain)
 
 
 def test_of_an_accuracy_is_binomial() -> None:
