@@ -45,7 +45,7 @@ class Banks:
 
     def ordered(self, order: SampleOrder) -> Banks:
         """The same with the generated samples in ``order``."""
-        if order == "given" or isinstance(self.fake, MomentBank):
+        if order != "own" or isinstance(self.fake, MomentBank):
             return self
         return replace(self, fake=self.fake.take(own_order(self.fake.features)))
 
@@ -74,7 +74,8 @@ def banks_of(
     reference, sha256 = reference_bank(against, protocol, source.resolution, extractor, talk, only_moments=only_moments)
     floor = None
     if against.held_out not in (None, protocol.reference_split):
-        floor = _real_bank(against.load(against.held_out, source.resolution), against.held_out, extractor, talk, only_moments)
+        size = reference_size(against, against.held_out, protocol, source.resolution)
+        floor = _real_bank(against.load(against.held_out, size), against.held_out, extractor, talk, only_moments)
     return Banks(given if given is not None else fake(), reference, floor, sha256)
 
 
@@ -83,8 +84,16 @@ def reference_bank(
     only_moments: bool = False,
 ) -> tuple[FeatureBank, str]:  # fmt: skip
     """The bank of the reference images of ``protocol``, which is the one that means ``dataset``, and the hash of these."""
-    images = _some(dataset.load(protocol.reference_split, resolution), protocol.reference_count, protocol.reference_seed)
+    size = reference_size(dataset, protocol.reference_split, protocol, resolution)
+    images = _some(dataset.load(protocol.reference_split, size), protocol.reference_count, protocol.reference_seed)
     return _real_bank(images, protocol.reference_split, extractor, talk, only_moments), images.fingerprint
+
+
+def reference_size(dataset: Dataset, split: str, protocol: Protocol, resolution: int | None) -> int | None:
+    """The size in pixels of the real images of ``split`` beside generated ones of ``resolution``, as ``protocol`` has it."""
+    sizes = dataset.file_sizes(split) if protocol.reference_size == "own" else frozenset()
+    width, height = next(iter(sizes)) if len(sizes) == 1 else (0, -1)
+    return width if width == height else resolution
 
 
 def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:

@@ -36,7 +36,7 @@ def meaningful(wanted: Wanted, fake: FeatureBank, extractor: Extractor, *, named
     for metric in wanted if not named else ():
         if "logits" in metric.needs and fake.logits is None:
             reasons[metric] = f"{extractor.name} gives no class logits"
-        elif {"logits", "labels"} <= metric.needs and extractor.classes is None:
+        elif metric.classes_matter and extractor.classes is None:
             reasons[metric] = f"{extractor.name} is no classifier of a dataset's classes"
     kept, left_out = _without(wanted, reasons)
     if not kept:

@@ -76,7 +76,7 @@ class Measurement:
     def _scores_of(self, metric: Metric, values: Sequence[Value]) -> list[Score]:
         status, found = OK, {}
         try:
-            if {"logits", "labels"} <= metric.needs and not self.same_classes:
+            if metric.classes_matter and not self.same_classes:
                 raise MetricError(f"the classes of {self.extractor.name} are not those of {self.whose}")
             found = measure(metric, self.banks.fake, self.banks.reference, self.protocol.jackknife_groups)
         except MetricError as error:

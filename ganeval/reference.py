@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ganeval import __version__
-from ganeval.banks import reference_bank
+from ganeval.banks import reference_bank, reference_size
 from ganeval.data.registry import find_dataset
 from ganeval.environment import find_device
 from ganeval.extractors.base import Precision
@@ -48,8 +48,9 @@ def reference_of(
     rules = PROTOCOLS.get(protocol).resolved(found)
     where = find_device(device) if isinstance(device, str) else device
     network = choose_extractor(rules, found, extractor).to(where).in_precision(precision)
-    size, silent = resolution or found.resolution, lambda what, done, total: None
-    bank, sha256 = reference_bank(found, rules, size, network, talk or silent)
+    size = reference_size(found, rules.reference_split, rules, resolution) or found.resolution
+    talk = talk or (lambda what, done, total: None)
+    bank, sha256 = reference_bank(found, rules, size, network, talk)
     record = {
         "dataset": found.name, "dataset_sha256": sha256, "split": rules.reference_split, "resolution": size,
         "protocol": rules.name, "protocol_sha256": rules.sha256(),

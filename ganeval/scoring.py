@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ganeval import batch_statistics
-from ganeval.banks import Banks, banks_of
+from ganeval.banks import Banks, banks_of, reference_size
 from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
@@ -105,6 +105,7 @@ def score(
         deviations=(
             *([] if against else ["no reference"]),
             *images.deviations(here),
+            *_altered(here, held_against, images.resolution),
             *_deviations(rules, sampled, given, banks, network),
         ),
         environment=environment(where),
@@ -136,6 +137,15 @@ def _deviations(
     if rules.extractor is not None and extractor.name != rules.extractor:
         said.append(f"extractor {extractor.name} instead of {rules.extractor}")
     return said
+
+
+def _altered(rules: Protocol, dataset: Dataset | None, resolution: int | None) -> list[str]:
+    """Where real images are not taken as they are although ``rules`` (of that ``dataset``) has them so: in words."""
+    if dataset is None or rules.reference_size != "own":
+        return []
+    sizes = dataset.file_sizes(rules.reference_split)
+    size = reference_size(dataset, rules.reference_split, rules, resolution)
+    return [f"reference images cut and resampled to {size}x{size}"] if sizes - {(size, size)} else []
 
 
 def _require_table(source: Source, dataset: Dataset | None, reference: Statistics | None) -> None:

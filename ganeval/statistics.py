@@ -67,7 +67,8 @@ class Statistics:
                 f"{self.path} is a reference of protocol {self.record['protocol']}, not of {protocol.name}: "
                 "choose it with --protocol or make another with 'ganeval ref'"
             )
-        if resolution is not None and self.record["resolution"] != resolution:
+        as_they_are = protocol is not None and protocol.reference_size == "own"
+        if not as_they_are and resolution is not None and self.record["resolution"] != resolution:
             theirs = self.record["resolution"]
             raise UserError(f"{self.path} is of images of {theirs} px, not of {resolution} px: make another with 'ganeval ref'")
 

@@ -122,8 +122,8 @@ def test_what_means_nothing_on_the_extractor_is_left_out_unless_it_is_asked_for(
     monkeypatch.setattr(ClassifierExtractor, "__init__", _nameless(ClassifierExtractor.__init__))
     card = score(tiny_run, num=COUNT, protocol="for-a-test")
     assert card.failed == []
-    assert [each.key for each in card.scores] == ["fid", "is", "am", "am_entropy", "am_kl"]
-    assert card.left_out == ("top1, top5: digits-cnn is no classifier of a dataset's classes",)
+    assert [each.key for each in card.scores] == ["fid", "is"]
+    assert card.left_out == ("am, am_entropy, am_kl, top1, top5: digits-cnn is no classifier of a dataset's classes",)
     asked = score(tiny_run, num=COUNT, protocol="for-a-test", metrics=["top1"])
     assert [(each.key, each.value) for each in asked.failed] == [("top1", None)]
     assert asked.left_out == ()

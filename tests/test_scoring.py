@@ -11,12 +11,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from ganeval.banks import reference_size
 from ganeval.checkpoints import save_folder
 from ganeval.classifiers.recipe import RECIPES
 from ganeval.classifiers.record import ClassifierRecord
 from ganeval.classifiers.small import SMALL, SmallCNN
 from ganeval.data.base import ImageSet
+from ganeval.data.folder import FolderDataset
 from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.features import FeatureBank
@@ -210,11 +213,11 @@ def test_unequally_many_images_per_class_are_a_deviation(tmp_path: Path, save_im
     assert score(folder, dataset="digits", metrics=["fid"]).deviations == said
 
 
-def test_other_classes_fail_the_accuracy_and_nothing_else(tiny_run: Path, tmp_path: Path) -> None:
+def test_other_classes_fail_what_counts_them_and_nothing_else(tiny_run: Path, tmp_path: Path) -> None:
     letters = save_classifier(tmp_path / "letters-cnn", tuple("abcdefghij"))
     card = score(tiny_run, num=COUNT, extractor=f"classifier:{letters}")
     assert [each.key for each in card.scores] == KEYS
-    assert [each.key for each in card.failed] == ["top1", "top5"]
+    assert [each.key for each in card.failed] == ["am", "am_entropy", "am_kl", "top1", "top5"]
     for each in card.failed:
         assert (each.value, each.std_error, each.floor) == (None, None, None)
         assert each.status == "failed: the classes of letters-cnn are not those of digits"
@@ -277,3 +280,38 @@ def test_progress_counts_to_the_end_once_per_set_of_images(
         "Fréchet distance without each group": (10, 10),
     }  # fmt: skip
     assert all(done < total for calls in heard.values() for done, total in calls[:-1])
+
+
+def squares(root: Path, count: int, *sizes: tuple[int, int]) -> Path:
+    """``count`` noisy images in each of ten class folders, of the ``sizes`` (width, height) in turn."""
+    rng = np.random.default_rng(7)
+    for label in range(10):
+        (root / str(label)).mkdir(parents=True)
+        for index in range(count):
+            width, height = sizes[index % len(sizes)]
+            Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8)).save(root / str(label) / f"{index}.png")
+    return root
+
+
+def test_real_images_keep_their_own_size_only_where_a_protocol_has_it_so(tmp_path: Path) -> None:
+    even, oblong, mixed = (
+        FolderDataset(squares(tmp_path / name, 2, *sizes))
+        for name, sizes in (("even", [(20, 20)]), ("oblong", [(20, 24)]), ("mixed", [(20, 20), (24, 24)]))
+    )
+    for name in ("torch-fidelity", "clean-fid", "ttur"):
+        assert [reference_size(each, "train", PROTOCOLS.get(name), 16) for each in (even, oblong, mixed)] == [20, 16, 16]
+    for name in ("small-v1", "ganeval-v1", "studiogan-v0.4"):
+        assert {reference_size(each, "train", PROTOCOLS.get(name), 16) for each in (even, oblong, mixed)} == {16}
+    assert reference_size(find_dataset("digits"), "train", PROTOCOLS.get("clean-fid"), 16) == 16
+
+
+def test_images_that_are_altered_are_said_so(tmp_path: Path, small_protocol: Callable[..., Protocol]) -> None:
+    protocol = small_protocol(reference_size="own", extractor=None)
+    fakes = squares(tmp_path / "fakes", 6, (16, 18))
+    said = {}
+    for name, sizes in (("even", [(20, 20)]), ("mixed", [(20, 20), (24, 24)])):
+        reals = squares(tmp_path / name, 6, *sizes)
+        card = score(fakes, dataset=str(reals), extractor="digits-cnn", protocol=protocol.name, metrics=["fid"])
+        said[name] = [each for each in card.deviations if "images of" in each or "reference" in each]
+    cut = "images of 16x18 cut to the square in their middle"
+    assert said == {"even": [cut], "mixed": [cut, "reference images cut and resampled to 16x16"]}

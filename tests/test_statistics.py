@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from collections.abc import Callable
@@ -246,3 +247,13 @@ def test_ganeval_ref_writes_the_file_and_says_what_it_is(ganeval: Callable[..., 
     bad = ganeval("ref", "digits", "--out", tmp_path / "digits.csv")
     assert (bad.exit_code, bad.stdout) == (2, "")
     assert "give the file a name that ends in .npz" in bad.stderr
+
+
+def test_statistics_of_images_that_keep_their_size_go_with_any_other(tmp_path: Path) -> None:
+    record = {**reference_of("digits").record, "resolution": 48}
+    own = dataclasses.replace(PROTOCOLS.get("small-v1"), reference_size="own")
+    write_statistics(tmp_path / "own.npz", moments(0, dimensions=64), {**record, "protocol_sha256": own.sha256()})
+    statistics = read_statistics(tmp_path / "own.npz")
+    statistics.require(find_extractor("digits-cnn"), own, 16)
+    with pytest.raises(UserError, match="is a reference of protocol"):
+        statistics.require(find_extractor("digits-cnn"), PROTOCOLS.get("small-v1"), 16)

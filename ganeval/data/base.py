@@ -93,6 +93,10 @@ class Dataset(ABC):
         """Raise ``UserError`` where the images of ``resolution`` are known to be missing, without reading any."""
         return
 
+    def file_sizes(self, split: str) -> frozenset[tuple[int, int]]:
+        """The sizes (width, height) of the image files of ``split``; none where it is prepared at the size one asks for."""
+        return frozenset()
+
     def load(self, split: str, resolution: int | None = None) -> ImageSet:
         """The images of ``split``, counts and labels checked; raises ``UserError`` where they do not match."""
         if split not in self.splits:

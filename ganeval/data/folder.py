@@ -108,6 +108,9 @@ class FolderDataset(Dataset):
         images = read_images(files.paths, resolution, self.channels)
         return ImageSet(images, torch.tensor(files.labels, dtype=torch.int64), files.classes)
 
+    def file_sizes(self, split: str) -> frozenset[tuple[int, int]]:
+        return frozenset(header.size for header in self._headers.get(split, ()))
+
     def _all_headers(self) -> list[Header]:
         return [header for headers in self._headers.values() for header in headers]
 

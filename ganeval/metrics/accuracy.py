@@ -51,6 +51,7 @@ class Accuracy(Metric):
         Value("top5", "Top-5", "Top-5", "higher", "fraction", (0, 1), proportion=True),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"logits", "labels"})
+    classes_matter: ClassVar[bool] = True
 
     @property
     def minimum(self) -> int:

@@ -76,6 +76,7 @@ class AMScore(Metric):
         Value("am_kl", "AM KL", "AM KL", "lower", "nats", (0, math.inf)),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"reference", "logits"})
+    classes_matter: ClassVar[bool] = True
 
     @property
     def minimum(self) -> int:

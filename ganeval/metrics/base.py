@@ -71,6 +71,7 @@ class Metric(ABC):
     name: ClassVar[str]
     values: ClassVar[tuple[Value, ...]]
     needs: ClassVar[frozenset[Need]]
+    classes_matter: ClassVar[bool] = False  # whether the logits must count the classes of the dataset
     moments_suffice: ClassVar[bool] = False  # whether means and covariances are all it reads of the banks
 
     @property

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ganeval.data.base import Dataset
 
 Weights = Literal["ema", "raw"]
-SampleOrder = Literal["given", "own"]
+SampleOrder = Literal["given", "path", "own"]
+Size = Literal["generator", "own"]
 
 HELD_OUT = "held-out"
 """As ``reference_split``: the dataset's own held-out split, whatever it is called."""
@@ -33,8 +34,9 @@ class Protocol:
     are exactly balanced (label of sample i is i mod K), i.i.d. uniform, or i.i.d. after the reference's own. ``weights`` says
     which generator is sampled, ``statistics`` what its BatchNorm normalises by, ``truncation`` the bound of every |z|.
     ``reference_count`` images of the reference split, drawn with ``reference_seed``, are used, ``None`` means all. The floor
-    comes from the dataset's own held-out split, where it has one that is not the reference. Metrics that draw or cut see the
-    samples in the ``given`` order, or in their ``own``, which does not depend on the one they came in.
+    comes from the dataset's own held-out split, where it has one that is not the reference. Real images have the ``generator``'s
+    size, or their ``own`` where they are image files of one size. Metrics that draw or cut see the samples in the ``given``
+    order (files by name), by ``path``, or in their ``own`` order, which does not depend on the one they came in.
 
     ``ganeval.protocols.explain`` says in words what each field means and who chooses what.
     """
@@ -54,6 +56,7 @@ class Protocol:
     statistics: Statistics = later(Running())  # noqa: RUF009 - frozen
     truncation: float | None = later(None)
     sample_order: SampleOrder = later("given")  # noqa: RUF009
+    reference_size: Size = later("generator")  # noqa: RUF009
     published: Protocol | None = dataclasses.field(default=None, compare=False, repr=False)
     """What this is, resolved for a dataset; its hash is that of what was published."""
 

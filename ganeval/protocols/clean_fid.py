@@ -20,5 +20,6 @@ PROTOCOLS.add(
         weights="ema",
         extractor="inception-clean",
         metrics=(Frechet(), Kernel(subsets=100, subset_size=1000)),
+        reference_size="own",
     ),
 )

@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
 
 MEANS = {
-    "reference_split": "the real images that the generated ones are compared with, at the generator's resolution",
+    "reference_split": "the real images that the generated ones are compared with",
     "reference_count": "how many images of that split are used",
     "reference_seed": "draws these images where not all are used",
     "fakes": "how many images are generated",
@@ -34,7 +34,8 @@ MEANS = {
     "statistics": "what the generator's BatchNorm normalises by; nothing where it has none",
     "truncation": "the bound of every entry of z, drawn again (truncated normal) until it is within",
     "extractor": "the network whose features are compared, with its own resize",
-    "sample_order": "the order of the samples in which subsets are drawn and splits are cut: given, or their own",
+    "sample_order": "the order in which subsets are drawn and splits cut: given (files by name), by path, or the samples' own",
+    "reference_size": "of the real images: the generator's, or their own where they are image files of one size",
     "jackknife_groups": "parts of the generated images that are left out in turn for the standard errors",
 }
 """Each field of :class:`Protocol` but its name, description and metrics."""
@@ -61,7 +62,8 @@ ELSEWHERE = {
         "inception (TensorFlow 1's resize) in TTUR, torch-fidelity, StyleGAN; inception-clean in clean-fid; "
         "inception-studiogan-legacy and -friendly in StudioGAN 0.3 and 0.4"
     ),
-    "sample_order": "given everywhere else: there the files' names decide about KID's subsets and the splits of IS",
+    "sample_order": "by path in torch-fidelity: the files' names decide about KID's subsets and the splits of IS",
+    "reference_size": "torch-fidelity, clean-fid and TTUR take every file as it is; training code prepares its data at one size",
     "jackknife_groups": "no other tool gives the error of FID, precision, recall, density or coverage",
 }
 

@@ -22,5 +22,7 @@ PROTOCOLS.add(
         weights="ema",
         extractor="inception",
         metrics=(Frechet(), Kernel(subsets=100, subset_size=1000, seed=2020), InceptionScore(splits=10, seed=2020)),
+        sample_order="path",
+        reference_size="own",
     ),
 )

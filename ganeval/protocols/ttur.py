@@ -16,5 +16,6 @@ PROTOCOLS.add(
         weights="ema",
         extractor="inception",
         metrics=(Frechet(),),
+        reference_size="own",
     ),
 )

@@ -12,6 +12,7 @@ from ganeval.data.folder import list_split
 from ganeval.data.images import SUFFIXES, list_images
 from ganeval.data.places import P
 from ganeval.errors import UserError
+from ganeval.protocols.base import SampleOrder
 from ganeval.sampling import resolve_checkpoint
 from ganeval.sources.base import KINDS, Kind, Opened, Request
 from ganeval.sources.images import ImageFiles, survey
@@ -29,32 +30,33 @@ class FolderKind(Kind):
     def open(self, request: Request) -> Opened:
         _require_images(request.path)
         dataset = request.held_against("a folder of images")
-        source = files_of(request.path, dataset, {"kind": "folder", "name": request.path.resolve().name})
+        origin: dict[str, object] = {"kind": "folder", "name": request.path.resolve().name}
+        source = files_of(request.path, dataset, origin, request.protocol.sample_order)
         request.refuse_options_of_checkpoints("folder", source.count)
         return source, dataset
 
 
-def files_of(root: P, dataset: Dataset | None, origin: dict[str, object]) -> ImageFiles:
+def files_of(root: P, dataset: Dataset | None, origin: dict[str, object], order: SampleOrder) -> ImageFiles:
     """The images in ``root`` or in its class folders, labelled as ``dataset`` labels its classes.
 
     Where no dataset says what the classes are, the labels are not kept. Raises ``UserError`` for class folders that are not
     exactly the classes of the dataset, for images beside class folders, and for what is wrong with an image.
     """
     if not _has_folders(root):
-        files, headers = survey(root, _listed(root), None)
+        files, headers = survey(root, _listed(root), None, order)
         return ImageFiles(files, headers, dataset.classes if dataset else (), origin)
     loose = [entry.name for entry in root.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file() and _shown(entry)]
     if loose:
         raise UserError(f"{root} has images beside its class folders ({min(loose)}): all belong into root/<class>/, or none")
     split = list_split(root)
     if dataset is None:
-        files, headers = survey(root, split.paths, None)
+        files, headers = survey(root, split.paths, None, order)
         return ImageFiles(files, headers, (), origin)
     if set(split.classes) != set(dataset.classes):
         difference = _class_difference(split.classes, dataset)
         raise UserError(f"the class folders of {root} are not the classes of '{dataset.name}': {difference}")
     labels = [dataset.classes.index(split.classes[label]) for label in split.labels]
-    files, headers = survey(root, split.paths, labels)
+    files, headers = survey(root, split.paths, labels, order)
     return ImageFiles(files, headers, dataset.classes, origin)
 
 

@@ -17,6 +17,7 @@ from ganeval.data.images import Header, decode_image, header_of, in_threads, rea
 from ganeval.data.places import Place
 from ganeval.errors import UserError
 from ganeval.protocols import Protocol
+from ganeval.protocols.base import SampleOrder
 from ganeval.sources.base import Batches, ImageSource, other_count, uneven_labels
 
 BATCH = 256
@@ -61,7 +62,7 @@ class ImageFiles(ImageSource):
         self, files: Sequence[File], headers: Sequence[Header], classes: tuple[str, ...], origin: dict[str, Any]
     ) -> None:
         self.files, self.classes = files, classes
-        self.count, self.resolution = len(files), min(headers[0].size)
+        self.count, self.size, self.resolution = len(files), headers[0].size, min(headers[0].size)
         self.channels = 1 if all(header.grey for header in headers) else 3
         self.labelled = all(file.label is not None for file in files)
         content = [(file.sha256, file.label) for file in files]
@@ -71,7 +72,9 @@ class ImageFiles(ImageSource):
     def deviations(self, protocol: Protocol) -> list[str]:
         labels = _labels_of(self.files)
         said = ["images without labels"] if labels is None else uneven_labels(self, labels, protocol)
-        return other_count(self, protocol) + said
+        width, height = self.size
+        cut = [f"images of {width}x{height} cut to the square in their middle"] if width != height else []
+        return other_count(self, protocol) + said + cut
 
     def batches(self, start: int = 0, stop: int | None = None) -> Batches:
         wanted = self.files[start:stop]
@@ -91,14 +94,19 @@ def _labels_of(files: Sequence[File]) -> Tensor | None:
     return torch.tensor(labels, dtype=torch.int64) if len(labels) == len(files) else None
 
 
-def survey(root: object, places: Sequence[Place], labels: Sequence[int] | None) -> tuple[list[File], list[Header]]:
-    """Every file read once, in the order of names, equal names in the order of labels; no pixels are decoded.
+def survey(
+    root: object, places: Sequence[Place], labels: Sequence[int] | None, order: SampleOrder
+) -> tuple[list[File], list[Header]]:  # fmt: skip
+    """Every file read once, by ``path``, or in the order of names, equal names in the order of labels; no pixels are decoded.
 
-    Files that ``ganeval score --save-images`` wrote are thereby in the order in which they were generated. Raises ``UserError``
+    By name, files that ``ganeval score --save-images`` wrote are in the order in which they were generated. Raises ``UserError``
     for a file that is no image that can be read, and where they have not one size.
     """
     known: Sequence[int | None] = labels if labels is not None else [None] * len(places)
-    ordered = sorted(zip(places, known, strict=True), key=lambda pair: (pair[0].name, pair[1] or 0, str(pair[0])))
+    by_name = order != "path"
+    ordered = sorted(
+        zip(places, known, strict=True), key=lambda pair: (*((pair[0].name, pair[1] or 0) if by_name else ()), str(pair[0]))
+    )
 
     def look(pair: tuple[Place, int | None]) -> tuple[File, Header]:
         place, label = pair

@@ -34,7 +34,7 @@ class ZipKind(Kind):
             _require_size(request.path, members)
         dataset = request.held_against("a zip of images")
         root = _below_single_folders(Packed(archive), dataset)
-        source = files_of(root, dataset, {"kind": "zip", "name": request.path.name})
+        source = files_of(root, dataset, {"kind": "zip", "name": request.path.name}, request.protocol.sample_order)
         request.refuse_options_of_checkpoints("archive", source.count)
         return source, dataset
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+import torch.nn.functional as F
 import torch_fidelity
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -47,15 +48,15 @@ FEW = {
 def folders(
     tmp_path_factory: pytest.TempPathFactory, pictures: Callable[..., Tensor], save_images: Callable[[ImageSet, Path], Path]
 ) -> tuple[Path, Path]:
-    """Images to score and the reference, ``root/<class>/*.png``. Some of the first are like some of the second.
+    """Images to score and the larger reference, ``root/<class>/*.png``. Some of the first are like some of the second.
 
-    By their names they are in the order of their paths: the first is how ganeval reads them, the second how the others do.
+    Their names are in another order than their paths: one class takes turns with the next.
     """
     root = tmp_path_factory.mktemp("peers")
-    reals, others = pictures(REALS, 32, seed=3), pictures(FAKES, 32, seed=4)
-    fakes = torch.cat([(reals[:12].float() * 0.9 + 5).to(torch.uint8), others[12:]])
+    reals, others = pictures(REALS, 48, seed=3), pictures(FAKES, 32, seed=4)
+    fakes = torch.cat([(F.interpolate(reals[:12].float(), 32, mode="area") * 0.9 + 5).to(torch.uint8), others[12:]])
     return tuple(
-        save_images(ImageSet(images, torch.arange(len(images)) * 3 // len(images), CLASSES), root / name)
+        save_images(ImageSet(images, torch.arange(len(images)) % 3, CLASSES), root / name)
         for name, images in (("fakes", fakes), ("reals", reals))
     )  # type: ignore[return-value]
 

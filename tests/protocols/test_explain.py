@@ -55,6 +55,8 @@ def test_values_are_said_in_words() -> None:
 def test_diff_has_what_differs_and_nothing_else(ganeval: Callable[..., Result]) -> None:
     assert list(differences(PROTOCOLS.get("torch-fidelity"), PROTOCOLS.get("stylegan-50k"))) == [
         ("labels", "uniform (i.i.d. uniform over the classes)", "reference (i.i.d. with the frequencies of the reference)"),
+        ("sample_order", "path", "given"),
+        ("reference_size", "own", "generator"),
         ("frechet.ddof", "1", "0"),
         ("inception_score.shuffle", "yes", "no"),
     ]

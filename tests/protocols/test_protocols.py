@@ -78,7 +78,7 @@ def test_every_field_enters_the_hash_but_the_description() -> None:
         "name": "other", "reference_split": "test", "fakes": 4999, "labels": "uniform", "weights": "raw",
         "extractor": "inception", "metrics": small.metrics[:-1], "jackknife_groups": 9,
         "fakes_follow_reference": True, "reference_count": 9,
-        "reference_seed": 1, "statistics": Standing(4, 4), "truncation": 0.5, "sample_order": "own",
+        "reference_seed": 1, "statistics": Standing(4, 4), "truncation": 0.5, "sample_order": "own", "reference_size": "own",
     }  # fmt: skip
     assert others.keys() | {"description", "published"} == {field.name for field in dataclasses.fields(Protocol)}
     changed = {dataclasses.replace(small, **{name: value}).sha256() for name, value in others.items()}
