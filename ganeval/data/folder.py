@@ -41,6 +41,8 @@ def list_split(root: P) -> Split[P]:
     paths: list[P] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
+        if name.encode(errors="ignore").decode() != name:
+            raise UserError(f"class folder {name!r} in {root} has a name that is not UTF-8: give it another")
         found = list_images(root / name)
         if not found:
             raise UserError(f"class folder {root / name} has no images ({' '.join(SUFFIXES)})")

@@ -64,8 +64,15 @@ def exploding_gap(lines: Lines) -> str | None:
     return None
 
 
+def altered_updates(lines: Lines) -> str | None:
+    """Since the line before, updates were left out or altered because they were not finite (``--on-nan``)."""
+    before, now = (sum(line[key] for key in line if key.endswith("_updates")) for line in [{}, {}, *lines][-2:])
+    return f"{now:,} updates were not finite so far: incidents.jsonl has which" if now > before else None
+
+
 RULES: Mapping[str, Callable[[Lines], str | None]] = {
     "zero-loss": zero_loss, "constant-loss": constant_loss, "no-gap": no_gap, "exploding-gap": exploding_gap,
+    "altered-updates": altered_updates,
 }  # fmt: skip
 
 

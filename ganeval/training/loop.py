@@ -27,7 +27,7 @@ from ganeval.training.journal import Journal
 from ganeval.training.memory import explained, is_out_of_memory
 from ganeval.training.non_finite import Guard, NonFiniteLoss, Policy, Stop, Zero
 from ganeval.training.progress import TrainingProgress
-from ganeval.training.run import RunFolder
+from ganeval.training.run import NAN_REPORT, RunFolder, began_with
 from ganeval.training.sinks.base import Opener
 from ganeval.training.state import initial_state, start_from
 from ganeval.training.step import Batch, RealImages, discriminator_update, generator_update, replicate
@@ -70,7 +70,8 @@ def train(
     ``steps`` stops earlier (or later) than the recipe's schedule without being another recipe; 0 saves the untrained
     networks. On one CPU with one number of threads the weights after any step are a function of recipe, data and ``seed``:
     not of when the run was stopped and resumed. ``engine`` says how they are computed: by default on the CPU in fp32.
-    ``init`` is a checkpoint (or a run) whose weights the networks begin with, where they fit; the run remembers its hash.
+    ``init`` is a checkpoint (or a run) whose weights the networks begin with, where they fit; the run remembers its hash, and
+    goes on without it.
     Raises ``UserError`` where ``out`` holds another run, and where a loss stops being finite.
     """
     engine, habits = engine or Engine(), habits or Habits()
@@ -84,9 +85,12 @@ def train(
     shape = ImageShape(images.channels, images.resolution)
     total = recipe.schedule.steps if steps is None else steps
     pace = recipe.schedule.images_per_step
-    beginning = load_folder(resolve_checkpoint(init)) if init else None
+    begun = began_with(out)
+    beginning = load_folder(resolve_checkpoint(init)) if init and (init.exists() or not begun) else None
     identity = (
-        identity_of(dataset, images, whole, seed) | engine.identity() | ({"init_sha256": beginning.sha256} if beginning else {})
+        identity_of(dataset, images, whole, seed)
+        | engine.identity()
+        | ({"init_sha256": beginning.sha256} if beginning else begun)
     )
     if engine.precision == "fp16" and isinstance(habits.on_nan, Zero):
         raise UserError("--on-nan zero does not go with fp16, which leaves such updates out itself: choose stop or skip:K")
@@ -127,12 +131,11 @@ def train(
                 except RuntimeError as error:
                     if not is_out_of_memory(error):
                         raise
-                    kept = f"the checkpoint of step {saved} is kept in {out}" if saved >= 0 else "no checkpoint was written yet"
-                    raise explained(recipe, shape, len(images.classes), engine, kept) from error
+                    raise explained(recipe, shape, len(images.classes), engine, _what_is_kept(out, saved)) from error
                 except NonFiniteLoss as error:
                     if processes.first:
-                        write_text(out / "nan-report.json", canonical_json(error.report))
-                    raise UserError(f"training diverged: {error}; the last checkpoint is kept in {out}") from error
+                        write_text(out / NAN_REPORT, canonical_json(error.report))
+                    raise UserError(f"training diverged: {error}; {_what_is_kept(out, saved)}") from error
                 state.step += 1
                 if state.ema:
                     state.ema.update(state.generator, state.step)
@@ -157,6 +160,11 @@ def train(
         if saved != state.step:
             run.save(state, versions)
         return Outcome(out, state.step, stop.exit_status)
+
+
+def _what_is_kept(out: Path, saved: int) -> str:
+    """Of a run that ends by a mistake, whose last checkpoint is of the step ``saved``, -1 where there is none."""
+    return f"the checkpoint of step {saved} is kept in {out}" if saved >= 0 else "no checkpoint was written yet"
 
 
 def identity_of(dataset: Dataset, images: ImageSet, whole: ImageSet, seed: int) -> dict[str, object]:

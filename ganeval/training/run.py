@@ -23,6 +23,7 @@ BEST = "best"
 IDENTITY = "run.json"
 RECIPE = "recipe.json"
 ENVIRONMENT = "environment.json"
+NAN_REPORT = "nan-report.json"
 
 
 class RunFolder:
@@ -59,15 +60,19 @@ class RunFolder:
         self._lock.release()
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Write what identifies the run, unless it is there."""
+        """Write what identifies the run, unless it is there; why it stopped before is history now."""
+        (self.path / NAN_REPORT).unlink(missing_ok=True)
         write_text(self.path / ENVIRONMENT, canonical_json(dict(environment)))
         if not (self.path / IDENTITY).exists():
             write_text(self.path / RECIPE, canonical_json(self.recipe))
             write_text(self.path / IDENTITY, canonical_json(self.identity))
 
     def latest(self) -> Path | None:
-        """The checkpoint to resume from, or ``None`` before the first."""
-        return self._pointed(LATEST)
+        """The checkpoint to resume from, or ``None`` before the first.
+
+        Without a pointer (a kill before it was written, a copy that left it out) it is the newest.
+        """
+        return self._pointed(LATEST) or next(reversed(self._saved()), None)
 
     def best(self) -> Path | None:
         """The checkpoint that scored best, or ``None`` where none was scored."""
@@ -160,7 +165,16 @@ class RunFolder:
         if changes:
             shown = "; ".join(change.removeprefix("recipe.") for change in changes[:4])
             more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-            raise UserError(f"{self.path} holds another run ({shown}{more}): choose another --out")
+            remedy = ", or go on with it without --init" if "init_sha256" in old else ""
+            raise UserError(f"{self.path} holds another run ({shown}{more}): choose another --out{remedy}")
+
+
+def began_with(path: Path) -> dict[str, str]:
+    """``init_sha256`` of a run in ``path`` that has begun with other weights and has a checkpoint of its own: they are needed no
+    more, and may be gone. Nothing for any other."""
+    if not (path / IDENTITY).is_file() or not any(map(is_folder, (path / "checkpoints").glob("step-*"))):
+        return {}
+    return {name: value for name, value in _read_json(path / IDENTITY).items() if name == "init_sha256"}
 
 
 def _as_written_today(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -136,3 +136,11 @@ def test_files_that_appear_later_do_not_change_a_dataset_that_was_counted(tmp_pa
     data = FolderDataset(fill(tmp_path, {"a": 2}))
     Image.new("RGB", (6, 6)).save(tmp_path / "a" / "7.png")
     assert len(data.load("train")) == 2
+
+
+def test_a_class_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path, {"a": 1, "ü 北": 1})
+    assert FolderDataset(tmp_path).classes == ("a", "ü 北")
+    fill(tmp_path, {"b\udcff": 1})
+    with pytest.raises(UserError, match=r"class folder 'b\\udcff' in .* has a name that is not UTF-8: give it another"):
+        FolderDataset(tmp_path)

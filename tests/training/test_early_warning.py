@@ -31,6 +31,15 @@ def test_a_healthy_run_is_left_in_peace() -> None:
     assert [new_warnings(history[:end]) for end in range(1, len(history))] == [[]] * (len(history) - 1)
 
 
+def test_updates_that_were_not_finite_are_said_when_they_begin() -> None:
+    counts = [None, None, 1, 2, 2, 2, 5]
+    history = [healthy(step, **({} if count is None else {"zeroed_updates": count})) for step, count in enumerate(counts)]
+    said = [new_warnings(history[: end + 1]) for end in range(len(history))]
+    text = "altered-updates: {} updates were not finite so far: incidents.jsonl has which"
+    assert said == [[], [], [text.format(1)], [], [], [], [text.format(5)]]
+    assert new_warnings([healthy(0, skipped_updates=1)]) == [text.format(1)]
+
+
 SIGNS: dict[str, tuple[Callable[[int], Line], Callable[[int], Line]]] = {
     # name: a line that shows it, and one that is just short of it
     "zero-loss": (

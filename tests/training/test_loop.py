@@ -148,8 +148,45 @@ def test_a_run_may_begin_with_the_weights_of_another_and_freeze_some(recipe: Rec
         if name.endswith(("weight", "bias")):
             frozen = name.startswith(("body.blocks.0.", "body.blocks.1.", "body.attention.0.", "body.attention.1."))
             assert torch.equal(value, last[name]) == frozen, name
+    train(recipe, stripes, tmp_path / "first", steps=3, habits=Habits(keep=1))
+    with pytest.raises(UserError, match=r"init_sha256: .* choose another --out, or go on with it without --init"):
+        train(tuned, stripes, tmp_path / "tuned", steps=4, habits=QUIET, init=tmp_path / "first")
+    shutil.rmtree(tmp_path / "first")
+    began = json.loads((tmp_path / "tuned" / "run.json").read_text())["init_sha256"]
+    for steps, init in ((4, None), (5, tmp_path / "first")):  # what it began with is needed no more
+        assert train(tuned, stripes, tmp_path / "tuned", steps=steps, habits=QUIET, init=init).step == steps
+    assert final(tmp_path / "tuned").record["init_sha256"] == began
+
+
+def test_before_its_first_checkpoint_a_run_needs_what_it_begins_with(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    train(recipe, stripes, tmp_path / "first", steps=1, habits=QUIET)
+    train(recipe, stripes, tmp_path / "tuned", steps=1, habits=QUIET, init=tmp_path / "first")
+    shutil.rmtree(tmp_path / "tuned" / "checkpoints")
+    (tmp_path / "tuned" / "latest").unlink()
     with pytest.raises(UserError, match="init_sha256"):
-        train(tuned, stripes, tmp_path / "tuned", steps=4, habits=QUIET)
+        train(recipe, stripes, tmp_path / "tuned", steps=2, habits=QUIET)
+    assert train(recipe, stripes, tmp_path / "tuned", steps=2, habits=QUIET, init=tmp_path / "first").step == 2
+
+
+def test_a_run_whose_pointer_is_lost_goes_on_from_its_newest_checkpoint(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    for out in ("run", "whole"):
+        train(recipe, stripes, tmp_path / out, steps=4, habits=Habits(log_every=1, checkpoint_every=2))
+    (tmp_path / "run" / "latest").unlink()
+    for out in ("run", "whole"):
+        train(recipe, stripes, tmp_path / out, steps=5, habits=Habits(log_every=1, checkpoint_every=9))
+    assert_same(final(tmp_path / "run"), final(tmp_path / "whole"))
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == list(range(1, 6))
+
+
+def test_a_run_that_goes_on_no_longer_says_why_it_stopped(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
+    diverging = replace(recipe, optimizer=replace(recipe.optimizer, g_lr=1e38, beta1=0.0))
+    report = tmp_path / "run" / "nan-report.json"
+    with pytest.raises(UserError, match=r"training diverged: .*; no checkpoint was written yet"):
+        train(diverging, stripes, tmp_path / "run", steps=6, habits=QUIET)
+    assert report.exists()
+    train(diverging, stripes, tmp_path / "run", steps=0, habits=QUIET)
+    assert not report.exists()
 
 
 def test_weights_out_of_range_are_never_saved(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
