@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from ganeval.rng import LARGEST_SEED
+
 Refused = Callable[..., str]
 
 
@@ -92,6 +94,18 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
 )
 def test_words_that_mean_nothing(refused: Refused, words: str, said: str) -> None:
     assert said in refused(*words.split())
+
+
+@pytest.mark.parametrize("words", [("score",), ("sample", "--out", "grid.png")])
+def test_a_truncation_that_is_not_finite(refused: Refused, tiny_run: Path, words: tuple[str, ...]) -> None:
+    for bound in ("inf", "1e999", "nan"):
+        assert refused(*words, tiny_run, "--truncation", bound).endswith(": give a finite bound above 0, for example 0.5")
+
+
+@pytest.mark.parametrize("words", [("score",), ("sample", "--out", "grid.png"), ("cas",)])
+def test_a_seed_that_the_generator_of_latents_does_not_take(refused: Refused, tiny_run: Path, words: tuple[str, ...]) -> None:
+    line = refused(*words, tiny_run, "--seed", LARGEST_SEED + 1)
+    assert f"{LARGEST_SEED + 1} is not in the range 0<=x<={LARGEST_SEED}" in line
 
 
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, Z_DIM
+from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, SEED, Z_DIM
 
 if TYPE_CHECKING:
     from ganeval.sampling import Which
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--num", type=click.IntRange(1), help="Generated images.  [default: as many as there are to train on; else not ranked]"
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Classifiers per value.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@SEED
 @LABEL_COUNT
 @Z_DIM
 @CHECKPOINT

@@ -11,6 +11,9 @@ from ganeval.errors import UserError
 STATISTICS = click.option(
     "--statistics", metavar="KIND", help="What BatchNorm normalises by: running, batch:SIZE, standing:MAX_BATCHxPASSES."
 )
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Decides the generated images."
+)
 TRUNCATION = click.option(
     "--truncation", type=click.FloatRange(0, min_open=True), metavar="BOUND", help="Draw latents again until every |z| is below."
 )

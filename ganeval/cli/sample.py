@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import CHECKPOINT, DEVICE, STATISTICS, TRUNCATION
+from ganeval.cli.options import CHECKPOINT, DEVICE, SEED, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LARGEST_GRID = 10_000
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--grid", default="10x10", show_default=True, metavar="COLUMNSxROWS", help="One class per row.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="PNG file to write.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the latents.")
+@SEED
 @click.option(
     "--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True, help="The generator's average, or itself."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
+from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, SEED, STATISTICS, TRUNCATION, Z_DIM, with_weights
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@SEED
 @LABEL_COUNT
 @Z_DIM
 @click.option("--save-images", type=click.Path(path_type=Path), metavar="DIR|NPZ", help="Keep what is generated.")
