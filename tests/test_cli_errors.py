@@ -108,6 +108,29 @@ def test_a_seed_that_the_generator_of_latents_does_not_take(refused: Refused, ti
     assert f"{LARGEST_SEED + 1} is not in the range 0<=x<={LARGEST_SEED}" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("score", ""), "SOURCE"),
+        (("score", "RUN", "--out", ""), "--out"),
+        (("score", "RUN", "--per-class", ""), "--per-class"),
+        (("sample", "", "--out", "grid.png"), "CHECKPOINT"),
+        (("cas", ""), "SOURCE"),
+        (("train", "reacgan", "digits", "--out", ""), "--out"),
+        (("curve", ""), "RUN..."),
+        (("leaderboard", "show", "digits", "--root", ""), "--root"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(refused: Refused, tiny_run: Path, words: tuple[str, ...], option: str) -> None:
+    line = refused(*(tiny_run if word == "RUN" else word for word in words))
+    assert f"Invalid value for '{option}': the path is empty" in line
+
+
+def test_an_empty_dataset_is_not_the_current_folder(refused: Refused, images: Path) -> None:
+    for words in (("train", "reacgan", ""), ("score", images, "--dataset", "")):
+        assert refused(*words).startswith("the dataset has an empty name: give a registered one")
+
+
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])
 def test_a_grid_that_is_none(refused: Refused, tiny_run: Path, grid: str) -> None:
     line = refused("sample", tiny_run, "--out", "grid.png", "--grid", grid)

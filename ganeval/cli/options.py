@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ganeval.errors import UserError
 
+
+class GivenPath(click.Path):
+    """A path that says something: the empty one, of a variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = GivenPath(path_type=Path)
 STATISTICS = click.option(
     "--statistics", metavar="KIND", help="What BatchNorm normalises by: running, batch:SIZE, standing:MAX_BATCHxPASSES."
 )
