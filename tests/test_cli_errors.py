@@ -131,6 +131,18 @@ def test_an_empty_dataset_is_not_the_current_folder(refused: Refused, images: Pa
         assert refused(*words).startswith("the dataset has an empty name: give a registered one")
 
 
+def test_more_images_than_fit_into_memory_are_refused_before_the_work(
+    refused: Refused, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganeval.environment.memory", lambda: 64 * 2**30)
+    said = "take 4,768 GiB of memory, and this machine has 64: ask for fewer images"
+    features = f"the features of 20,000,000,000 images by digits-cnn {said}"
+    assert refused("score", tiny_run, "--num", "20000000000") == features
+    assert refused("train", "reacgan", "digits", "--eval-every", "1", "--eval-num", "20000000000") == features
+    line = refused("cas", tiny_run, "--recipe", "small", "--num", "20000000000")
+    assert line == f"20,000,000,000 images to train on {said}"
+
+
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])
 def test_a_grid_that_is_none(refused: Refused, tiny_run: Path, grid: str) -> None:
     line = refused("sample", tiny_run, "--out", "grid.png", "--grid", grid)
