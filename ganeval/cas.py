@@ -29,7 +29,7 @@ from ganeval.classifiers.record import load_classifier
 from ganeval.classifiers.training import Talk as TrainingTalk
 from ganeval.classifiers.training import Training, train_on
 from ganeval.data.base import Dataset, ImageSet
-from ganeval.environment import environment, find_device
+from ganeval.environment import environment, find_device, require_memory
 from ganeval.errors import UserError
 from ganeval.extractors.classifier import with_channels
 from ganeval.features import FeatureBank
@@ -101,6 +101,7 @@ def classification_accuracy_score(
         Path(source), CasProtocol(recipe, trainings), dataset, num=num, seed=seed, device=where, hints=hints, which=checkpoint
     )
     rules = CasProtocol(recipe.resolved(data, samples.resolution), trainings)
+    require_memory(samples.count * data.channels * rules.recipe.resolution**2, f"{samples.count:,} images to train on")
     bench = Bench(rules, samples, data, where, talk_to or _unheard, show or _silent)
     results = [bench.accuracies(number) for number in range(trainings)]
     sampling = rules.sampling(len(bench.train))

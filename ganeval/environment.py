@@ -12,6 +12,9 @@ import torch
 from ganeval import __version__
 from ganeval.errors import UserError
 
+UNKNOWN_MEMORY = 2**40
+"""Bytes where the operating system does not say how many it has: more than one machine is likely to hold."""
+
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "safetensors")
 
 
@@ -54,3 +57,18 @@ def local_device(device: torch.device) -> torch.device:
     if device == torch.device("cuda") and "LOCAL_RANK" in os.environ and torch.cuda.device_count():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return device
+
+
+def memory() -> int:
+    """Bytes of this machine's memory, in use or not."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not every system has it
+        return UNKNOWN_MEMORY
+
+
+def require_memory(needed: int, what: str) -> None:
+    """Raise ``UserError`` before the work where ``what``, ``needed`` bytes at the very least, cannot be held when it is done."""
+    if needed > memory():
+        have = f"take {needed / 2**30:,.0f} GiB of memory, and this machine has {memory() / 2**30:,.0f}"
+        raise UserError(f"{what} {have}: ask for fewer images")

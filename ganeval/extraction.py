@@ -12,6 +12,7 @@ import torch
 
 from ganeval.cache import cached_bank
 from ganeval.checkpoints import sha256_of
+from ganeval.environment import require_memory
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank
@@ -53,6 +54,11 @@ def bank_of(source: ImageSource, extractor: Extractor, talk: Talk, what: str, *,
     if team.exchange("")[0] == "known":
         return _nothing(extractor)
     return _of_all(extract(source, extractor, talk, what, part_of(team, source.count, UNIT)), team)
+
+
+def require_room(count: int, extractor: Extractor) -> None:
+    """Raise ``UserError`` where the features of ``count`` images, float32, cannot be held: metrics need all of them at once."""
+    require_memory(4 * count * extractor.feature_dim, f"the features of {count:,} images by {extractor.name}")
 
 
 def extract(

@@ -38,6 +38,8 @@ class Npz:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.suffix.lower() == _SUFFIX:
+            raise UserError(f"{path}: .npy files are not read: write an .npz with numpy.savez, of images or of mu and sigma")
         with reading(path), zipfile.ZipFile(path) as archive:
             require_plain_members(path, archive.infolist())
             self._members = {member.filename.removesuffix(_SUFFIX): member for member in archive.infolist()}

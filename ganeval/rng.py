@@ -10,8 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganeval.errors import UserError
+
 Prior = Literal["gaussian", "uniform"]
 LabelPlan = Literal["balanced", "uniform", "reference"]
+
+LARGEST_SEED = 2**64 - 1
+"""Of samples: Philox's key takes the seed as it is. Every other seed is hashed and may be any number."""
 
 
 def derived_seed(*parts: object) -> int:
@@ -29,8 +34,10 @@ def uniforms(seed: int, start: int, stop: int, width: int) -> NDArray[np.float64
     """Rows ``start`` to ``stop`` of an endless table of uniform numbers in (0, 1): (stop - start, width) float64.
 
     Row i is a function of (seed, i) alone. Philox4x64 is counter-based and its raw stream is stable across NumPy
-    versions; a row begins at a whole counter.
+    versions; a row begins at a whole counter. Raises ``UserError`` for a seed below 0 or above :data:`LARGEST_SEED`.
     """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed {seed}: give a whole number from 0 to {LARGEST_SEED}")
     padded = -(-width // 4) * 4
     bits = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
     bits.advance(start * (padded // 4))
@@ -48,6 +55,7 @@ def truncated_latents(seed: int, start: int, stop: int, z_dim: int, bound: float
     u = torch.from_numpy(uniforms(seed, start, stop, z_dim))
     below = torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64))
     z: Tensor = torch.special.ndtri(below + u * (1 - 2 * below))
+    bound = min(bound, torch.finfo(torch.float32).max)
     return z.float().clamp(-bound, bound)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,8 +162,8 @@ class Manner:
     truncation: float | None = None
 
     def __post_init__(self) -> None:
-        if self.truncation is not None and not self.truncation > 0:
-            raise UserError(f"truncation {self.truncation}: give a bound above 0, for example 0.5")
+        if self.truncation is not None and not (math.isfinite(self.truncation) and self.truncation > 0):
+            raise UserError(f"truncation {self.truncation}: give a finite bound above 0, for example 0.5")
 
     def latents(self, generator: LoadedGenerator, seed: int, start: int, stop: int) -> Tensor:
         """Of samples ``start`` to ``stop``. Raises ``UserError`` where the prior has no tails to cut."""

@@ -15,6 +15,7 @@ from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
 from ganeval.environment import environment, find_device
 from ganeval.errors import UserError, both
+from ganeval.extraction import require_room
 from ganeval.extractors.base import Extractor, Precision
 from ganeval.extractors.registry import EXTRACTORS, find_extractor
 from ganeval.importers.studiogan import Hints
@@ -23,7 +24,7 @@ from ganeval.progress import Talk, heard_by
 from ganeval.protocols import PROTOCOLS, Protocol
 from ganeval.sampling import Which
 from ganeval.scorecard import ScoreCard
-from ganeval.sources import Source, open_source
+from ganeval.sources import ImageSource, Source, open_source
 from ganeval.sources.saving import Keep
 from ganeval.statistics import Statistics, read_statistics
 from ganeval.team import current_team
@@ -81,6 +82,8 @@ def score(
     _require_enough(images.count, images.remedy, wanted)
     network = _equipped(rules, against, extractor, images.resolution if given is None else None)
     network = network.to(where).in_precision(precision)
+    if isinstance(images, ImageSource):
+        require_room(images.count, network)
     only_moments = not per_class and all(metric.moments_suffice for metric in wanted)
     banks = banks_of(images, given or against, here, network, talk, only_moments=only_moments, keep=keep_features)
     if not team.first:
@@ -213,7 +216,7 @@ def require_scorable(
     rules = PROTOCOLS.get(protocol).resolved(dataset)
     wanted = wanted_values(rules, metrics)
     _require_enough(num or rules.fakes, "raise the number of images", wanted)
-    choose_extractor(rules, dataset, extractor)
+    require_room(num or rules.fakes, choose_extractor(rules, dataset, extractor))
 
 
 def _require_enough(count: int | None, remedy: str, wanted: Wanted) -> None:

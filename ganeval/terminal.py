@@ -70,9 +70,22 @@ def _conditions(card: ScoreCard) -> list[str]:
         f"protocol {card.protocol} {card.protocol_sha256[:8]}{seed}; extractor {card.extractor['name']}{known}",
         f"{counts['fake']} images{compared}; {card.seconds:.1f} s",
         *([f"beside the protocol, with their own default parameters: {', '.join(extra)}"] if extra else []),
+        *_without_errors(card),
         *(f"left out: {line}" for line in card.left_out),
         *(f"not ranked: {deviation}" for deviation in card.deviations),
     ]
+
+
+def _without_errors(card: ScoreCard) -> list[str]:
+    """Why cells of standard errors are empty, where it is for want of images."""
+    from ganeval.protocols import PROTOCOLS
+
+    empty = any(score.status == OK and score.std_error is None for score in card.scores)
+    images = card.counts.get("fake")
+    if not empty or images is None or card.protocol not in PROTOCOLS:  # that of another verb has no jackknife
+        return []
+    groups = PROTOCOLS.get(card.protocol).jackknife_groups
+    return [f"no standard errors by the jackknife: it needs {groups} images, one per group"] if images < groups else []
 
 
 def show_ranking(title: str, part: pd.DataFrame) -> None:

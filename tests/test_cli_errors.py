@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from ganeval.rng import LARGEST_SEED
+
 Refused = Callable[..., str]
 
 
@@ -92,6 +94,53 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
 )
 def test_words_that_mean_nothing(refused: Refused, words: str, said: str) -> None:
     assert said in refused(*words.split())
+
+
+@pytest.mark.parametrize("words", [("score",), ("sample", "--out", "grid.png")])
+def test_a_truncation_that_is_not_finite(refused: Refused, tiny_run: Path, words: tuple[str, ...]) -> None:
+    for bound in ("inf", "1e999", "nan"):
+        assert refused(*words, tiny_run, "--truncation", bound).endswith(": give a finite bound above 0, for example 0.5")
+
+
+@pytest.mark.parametrize("words", [("score",), ("sample", "--out", "grid.png"), ("cas",)])
+def test_a_seed_that_the_generator_of_latents_does_not_take(refused: Refused, tiny_run: Path, words: tuple[str, ...]) -> None:
+    line = refused(*words, tiny_run, "--seed", LARGEST_SEED + 1)
+    assert f"{LARGEST_SEED + 1} is not in the range 0<=x<={LARGEST_SEED}" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("score", ""), "SOURCE"),
+        (("score", "RUN", "--out", ""), "--out"),
+        (("score", "RUN", "--per-class", ""), "--per-class"),
+        (("sample", "", "--out", "grid.png"), "CHECKPOINT"),
+        (("cas", ""), "SOURCE"),
+        (("train", "reacgan", "digits", "--out", ""), "--out"),
+        (("curve", ""), "RUN..."),
+        (("leaderboard", "show", "digits", "--root", ""), "--root"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(refused: Refused, tiny_run: Path, words: tuple[str, ...], option: str) -> None:
+    line = refused(*(tiny_run if word == "RUN" else word for word in words))
+    assert f"Invalid value for '{option}': the path is empty" in line
+
+
+def test_an_empty_dataset_is_not_the_current_folder(refused: Refused, images: Path) -> None:
+    for words in (("train", "reacgan", ""), ("score", images, "--dataset", "")):
+        assert refused(*words).startswith("the dataset has an empty name: give a registered one")
+
+
+def test_more_images_than_fit_into_memory_are_refused_before_the_work(
+    refused: Refused, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganeval.environment.memory", lambda: 64 * 2**30)
+    said = "take 4,768 GiB of memory, and this machine has 64: ask for fewer images"
+    features = f"the features of 20,000,000,000 images by digits-cnn {said}"
+    assert refused("score", tiny_run, "--num", "20000000000") == features
+    assert refused("train", "reacgan", "digits", "--eval-every", "1", "--eval-num", "20000000000") == features
+    line = refused("cas", tiny_run, "--recipe", "small", "--num", "20000000000")
+    assert line == f"20,000,000,000 images to train on {said}"
 
 
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])

@@ -98,6 +98,15 @@ def test_what_is_beside_the_protocol_is_said(card: ScoreCard, capsys: pytest.Cap
     assert lines[-1] == "beside the protocol, with their own default parameters: FD-digits-cnn"
 
 
+def test_too_few_images_for_errors_is_said_below_the_table(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:
+    why = "no standard errors by the jackknife: it needs 10 images, one per group"
+    bare = replace(card, scores=tuple(replace(score, std_error=None, interval=None) for score in card.scores))
+    for few, protocol, said in ((7, "small-v1", True), (10, "small-v1", False), (7, "cas-v1", False)):
+        lines = shown(replace(bare, counts={**card.counts, "fake": few}, protocol=protocol), capsys)
+        assert (why in lines) == said
+    assert why not in shown(replace(card, counts={**card.counts, "fake": 7}), capsys)
+
+
 def test_names_appear_as_they_are(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:
     folder = replace(card, source={"kind": "folder", "name": "[red]:smile:", "sha256": "0"}, seed=None)
     lines = shown(folder, capsys)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ganeval.rng import derived_seed, generator_for, latents, uniforms
+from ganeval.errors import UserError
+from ganeval.rng import LARGEST_SEED, derived_seed, generator_for, latents, truncated_latents, uniforms
 
 WIDTHS = st.integers(1, 70)
 
@@ -25,6 +26,17 @@ def test_a_row_does_not_depend_on_its_neighbours(seed: int, start: int, count: i
 def test_the_stream_is_pinned() -> None:
     """Samples of a checkpoint must stay the same across versions of this package and of NumPy."""
     assert uniforms(7, 3, 4, 3)[0].tolist() == [0.44205212947108785, 0.8445679063131063, 0.6363025248640956]
+
+
+def test_the_largest_seed_and_one_beyond() -> None:
+    assert latents(LARGEST_SEED, 0, 1, 4).isfinite().all()
+    for seed in (-1, LARGEST_SEED + 1):
+        with pytest.raises(UserError, match=f"seed {seed}: give a whole number from 0 to {LARGEST_SEED}"):
+            latents(seed, 0, 1, 4)
+
+
+def test_a_bound_that_float32_does_not_have_bounds_nothing() -> None:
+    assert torch.equal(truncated_latents(0, 0, 9, 4, 1e300), truncated_latents(0, 0, 9, 4, 1e30))
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 80])

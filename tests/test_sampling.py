@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.recipes.registry import find_recipe
 from ganeval.recipes.schema import override
-from ganeval.sampling import LoadedGenerator, generate, load_generator, planned_labels, resolve_checkpoint, sample_grid
+from ganeval.sampling import LoadedGenerator, Manner, generate, load_generator, planned_labels, resolve_checkpoint, sample_grid
 from ganeval.training.export import export
 from ganeval.training.loop import Habits, train
 
@@ -52,6 +53,12 @@ def test_samples_do_not_depend_on_the_batch_size_or_the_count(generator: LoadedG
     assert images.dtype == torch.uint8
     assert torch.equal(images, whole[:count])
     assert torch.equal(labels, all_labels[:count])
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, math.inf, math.nan])
+def test_a_bound_of_the_latents_is_finite_and_above_0(bound: float) -> None:
+    with pytest.raises(UserError, match=f"truncation {bound}: give a finite bound above 0"):
+        Manner(truncation=bound)
 
 
 def test_a_label_changes_its_own_sample_only(generator: LoadedGenerator) -> None:

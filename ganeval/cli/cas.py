@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, Z_DIM
+from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, PATH, SEED, Z_DIM
 
 if TYPE_CHECKING:
     from ganeval.sampling import Which
 
 
 @click.command(short_help="Train classifiers on a source, test them on real images.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=PATH)
 @click.argument("overrides", nargs=-1, metavar="[PART.FIELD=VALUE]...")
 @click.option("--dataset", metavar="NAME|PATH", help="The real images, where SOURCE does not name them.")
 @click.option("--recipe", default="resnet-20", show_default=True, help="Of every classifier; see 'ganeval ls classifiers'.")
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     "--num", type=click.IntRange(1), help="Generated images.  [default: as many as there are to train on; else not ranked]"
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Classifiers per value.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@SEED
 @LABEL_COUNT
 @Z_DIM
 @CHECKPOINT
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
-@click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
+@click.option("--out", type=PATH, help="Also write the score card to this file.")
+@click.option("--leaderboard", type=PATH, metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @DEVICE
 def cas(
     source: Path, overrides: tuple[str, ...], dataset: str | None, recipe: str, epochs: int | None, num: int | None, seeds: int,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import DEVICE, PATH
 
 
 @click.group()
@@ -19,7 +19,7 @@ def classifier() -> None:
 @classifier.command("train", short_help="Train a classifier on a dataset, or go on where it stopped.")
 @click.argument("dataset")
 @click.argument("overrides", nargs=-1, metavar="[PART.FIELD=VALUE]...")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--out", type=PATH, required=True, help="Folder to write.")
 @click.option("--recipe", default="small", show_default=True, help="See 'ganeval ls classifiers'.")
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the images.  [default: the recipe's]")
 @click.option("--resolution", type=click.IntRange(8), help="Of the input.  [default: the dataset's, at most the recipe's]")

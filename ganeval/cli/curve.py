@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from ganeval.cli.options import PATH
+
 
 @click.command(short_help="Draw losses, logits, norms and scores of runs over their steps.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("curve.png"), show_default=True, help="The picture.")
-@click.option("--csv", "table", type=click.Path(path_type=Path), help="Also write the numbers to this file.")
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.option("--out", type=PATH, default=Path("curve.png"), show_default=True, help="The picture.")
+@click.option("--csv", "table", type=PATH, help="Also write the numbers to this file.")
 def curve(runs: tuple[Path, ...], out: Path, table: Path | None) -> None:
     """Draw the curves of RUN, or of several over each other, as one PNG.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ganeval.cli.options import PATH
+
 
 @click.group()
 def data() -> None:
@@ -14,9 +16,9 @@ def data() -> None:
 
 @data.command("prepare", short_help="Prepare a dataset from its official archive.")
 @click.argument("name")
-@click.option("--from", "source", type=click.Path(path_type=Path), metavar="PATH", help="The archive, or its unpacked folder.")
+@click.option("--from", "source", type=PATH, metavar="PATH", help="The archive, or its unpacked folder.")
 @click.option("--resolution", type=click.IntRange(4), metavar="N", help="In pixels.  [default: the dataset's own]")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: in GANEVAL_HOME]")
+@click.option("--out", type=PATH, metavar="DIR", help="Folder to write.  [default: in GANEVAL_HOME]")
 def data_prepare(name: str, source: Path | None, resolution: int | None, out: Path | None) -> None:
     """Decode, crop and resize every image of NAME once, and write them with their SHA-256.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganeval.cli.options import LABEL_COUNT, Z_DIM
+from ganeval.cli.options import LABEL_COUNT, PATH, Z_DIM
 
 
 @click.group("import")
@@ -15,8 +15,8 @@ def import_() -> None:
 
 
 @import_.command("studiogan", short_help="A generator of PyTorch-StudioGAN.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
+@click.argument("out", type=PATH)
 @LABEL_COUNT
 @Z_DIM
 def import_studiogan(file: Path, out: Path, label_count: int | None, z_dim: int | None) -> None:

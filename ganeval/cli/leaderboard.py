@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from ganeval.cli.options import PATH
+
 
 @click.group()
 def leaderboard() -> None:
     """Tables of scores, one CSV per dataset."""
 
 
-ROOT = click.option(
-    "--root", type=click.Path(path_type=Path), default=Path("leaderboards"), show_default=True, help="Folder of the leaderboards."
-)
+ROOT = click.option("--root", type=PATH, default=Path("leaderboards"), show_default=True, help="Folder of the leaderboards.")
 
 
 @leaderboard.command("show", short_help="Show the table of a dataset.")
@@ -46,7 +46,7 @@ def leaderboard_export(dataset: str, form: str, root: Path) -> None:
 
 
 @leaderboard.command("add", short_help="Add the row of a score card.")
-@click.argument("cards", nargs=-1, required=True, metavar="CARD...", type=click.Path(path_type=Path))
+@click.argument("cards", nargs=-1, required=True, metavar="CARD...", type=PATH)
 @ROOT
 def leaderboard_add(cards: tuple[Path, ...], root: Path) -> None:
     """Add the rows of score cards, the JSON files of 'ganeval score --out', to the tables of their datasets.

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ganeval.errors import UserError
 
+
+class GivenPath(click.Path):
+    """A path that says something: the empty one, of a variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = GivenPath(path_type=Path)
 STATISTICS = click.option(
     "--statistics", metavar="KIND", help="What BatchNorm normalises by: running, batch:SIZE, standing:MAX_BATCHxPASSES."
+)
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Decides the generated images."
 )
 TRUNCATION = click.option(
     "--truncation", type=click.FloatRange(0, min_open=True), metavar="BOUND", help="Draw latents again until every |z| is below."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import DEVICE, with_weights
+from ganeval.cli.options import DEVICE, PATH, with_weights
 
 if TYPE_CHECKING:
     from ganeval.extractors.base import Precision
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @click.argument("dataset")
 @click.option("--protocol", default="small-v1", show_default=True, help="Which split; see 'ganeval ls protocols'.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
+@click.option("--weights", type=PATH, metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")
 @click.option("--resolution", type=click.IntRange(1), metavar="N", help="Of the images to score.  [default: the dataset's]")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.npz", help="Also write them to this file.")
+@click.option("--out", type=PATH, metavar="FILE.npz", help="Also write them to this file.")
 @DEVICE
 def ref(
     dataset: str, protocol: str, extractor: str | None, weights: Path | None, precision: Precision, resolution: int | None,

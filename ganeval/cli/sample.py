@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganeval.cli.options import CHECKPOINT, DEVICE, STATISTICS, TRUNCATION
+from ganeval.cli.options import CHECKPOINT, DEVICE, PATH, SEED, STATISTICS, TRUNCATION
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ LARGEST_GRID = 10_000
 
 
 @click.command(short_help="Write a grid of samples as PNG.")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
 @click.option("--grid", default="10x10", show_default=True, metavar="COLUMNSxROWS", help="One class per row.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="PNG file to write.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the latents.")
+@click.option("--out", type=PATH, required=True, help="PNG file to write.")
+@SEED
 @click.option(
     "--weights", type=click.Choice(["ema", "raw"]), default="ema", show_default=True, help="The generator's average, or itself."
 )
@@ -61,8 +61,8 @@ def _grid_size(text: str) -> tuple[int, int]:
 
 
 @click.command(short_help="Write a checkpoint that only samples, for publishing.")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
+@click.argument("out", type=PATH)
 @CHECKPOINT
 def export(checkpoint: Path, out: Path, which: Which) -> None:
     """Write the generator of CHECKPOINT (or of a run) to the new checkpoint OUT, without what only training needs.

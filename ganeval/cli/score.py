@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from ganeval.cli.cards import give_card
-from ganeval.cli.options import CHECKPOINT, DEVICE, LABEL_COUNT, STATISTICS, TRUNCATION, Z_DIM, with_weights
+from ganeval.cli.options import (
+    CHECKPOINT,
+    DEVICE,
+    LABEL_COUNT,
+    PATH,
+    SEED,
+    STATISTICS,
+    TRUNCATION,
+    Z_DIM,
+    GivenPath,
+    with_weights,
+)
 from ganeval.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,29 +30,29 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Score a checkpoint, a run, images, features or statistics.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=PATH)
 @click.option("--protocol", default="small-v1", show_default=True, help="How; see 'ganeval ls protocols'.")
 @click.option("--metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'.  [default: all of the protocol]")
 @click.option("--dataset", metavar="NAME|PATH", help="What given images are held against.")
-@click.option("--reference", type=click.Path(path_type=Path), metavar="FILE", help="Statistics (.npz) in place of its images.")
+@click.option("--reference", type=PATH, metavar="FILE", help="Statistics (.npz) in place of its images.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
+@click.option("--weights", type=PATH, metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")
 @click.option("--num", type=click.IntRange(1), help="Number of generated images; another than the protocol's is not ranked.")
 @STATISTICS
 @TRUNCATION
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the generated images.")
+@SEED
 @LABEL_COUNT
 @Z_DIM
-@click.option("--save-images", type=click.Path(path_type=Path), metavar="DIR|NPZ", help="Keep what is generated.")
-@click.option("--save-features", type=click.Path(path_type=Path), metavar="DIR", help="Keep the features, to score again.")
+@click.option("--save-images", type=PATH, metavar="DIR|NPZ", help="Keep what is generated.")
+@click.option("--save-features", type=PATH, metavar="DIR", help="Keep the features, to score again.")
 @CHECKPOINT
 @click.option("--json", "as_json", is_flag=True, help="Print the score card as JSON.")
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the score card to this file.")
-@click.option("--leaderboard", type=click.Path(path_type=Path), metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
+@click.option("--out", type=PATH, help="Also write the score card to this file.")
+@click.option("--leaderboard", type=PATH, metavar="DIR", help="Add the row to DIR/measured/DATASET.csv.")
 @click.option(
     "--per-class",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=GivenPath(path_type=Path, allow_dash=True),
     metavar="FILE",
     help="Also write a table of the classes as CSV; - prints it in place of the card.",
 )

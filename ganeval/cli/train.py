@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ganeval.cli.options import DEVICE
+from ganeval.cli.options import DEVICE, PATH
 from ganeval.cli.watching import watching_habits, watching_options
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.argument("recipe")
 @click.argument("dataset")
 @click.argument("overrides", nargs=-1, metavar="[PART.FIELD=VALUE]...")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/RECIPE-DATASET-seedN]")
+@click.option("--out", type=PATH, help="Run folder.  [default: runs/RECIPE-DATASET-seedN]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides weights, data order and noise.")
 @click.option("--steps", type=click.IntRange(0), metavar="N", help="Stop at step N (0: untrained); a later call may go on.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="CKPT", help="Begin with its weights, where they fit.")
+@click.option("--init", type=PATH, metavar="CKPT", help="Begin with its weights, where they fit.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the resolved recipe as JSON, check data and networks, write nothing.")
 @click.option("--log-every", type=click.IntRange(1), default=20, show_default=True, metavar="STEPS", help="Losses.")
 @click.option(

@@ -51,7 +51,8 @@ class Header(NamedTuple):
 def list_images(folder: P) -> list[P]:
     """The image files directly in ``folder``, sorted by name. Hidden files and files that are no images do not count.
 
-    Raises ``UserError`` for images of a format that is not read, and for subfolders, whose images would be left out.
+    Raises ``UserError`` for images of a format that is not read, for subfolders, whose images would be left out, and for what has
+    the name of an image and is no file: to open a named pipe is to wait for ever.
     """
     entries = [entry for entry in sorted(folder.iterdir(), key=lambda path: path.name) if not entry.name.startswith(".")]
     for entry in entries:
@@ -59,7 +60,11 @@ def list_images(folder: P) -> list[P]:
             raise UserError(f"{folder} has a subfolder '{entry.name}': images belong directly into root/<class>/")
         if entry.suffix.lower() in OTHER_SUFFIXES:
             raise UserError(f"{entry}: {entry.suffix} files are not read, convert it to one of {' '.join(SUFFIXES)}")
-    return [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
+    images = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
+    for image in images:
+        if not image.is_file():
+            raise UserError(f"{image} is no regular file (a pipe, a device, or a link to nothing): remove it")
+    return images
 
 
 def read_headers(paths: Sequence[Path]) -> list[Header]:

@@ -24,6 +24,8 @@ def find_dataset(name_or_path: str) -> Dataset:
     from ganeval.data.index import is_prepared, read_index
     from ganeval.data.prepared import PreparedDataset
 
+    if not name_or_path:  # as a path it would be the current folder
+        raise UserError("the dataset has an empty name: give a registered one ('ganeval ls datasets') or a folder root/<class>/*")
     if name_or_path in DATASETS:
         return DATASETS.get(name_or_path)
     path = Path(name_or_path).expanduser()

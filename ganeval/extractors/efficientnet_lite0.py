@@ -60,7 +60,11 @@ class EfficientNetLite0:
 
     def status(self) -> str:
         """Whether the packages are installed."""
-        return "installed" if find_spec(NETWORK) and find_spec(WEIGHTS) else f"not installed: {EXTRA}"
+        return "installed" if self.installed() else f"not installed: {EXTRA}"
+
+    def installed(self) -> bool:
+        """The same without words; nothing is imported."""
+        return find_spec(NETWORK) is not None and find_spec(WEIGHTS) is not None
 
 
 EXTRACTORS.add(NAME, EfficientNetLite0())

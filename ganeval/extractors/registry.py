@@ -30,6 +30,13 @@ class Described(Protocol):
     def status(self) -> str: ...
 
 
+@runtime_checkable
+class Bundled(Protocol):
+    """A factory of an extractor for any natural images, its weights inside a package: it needs no download, but the package."""
+
+    def installed(self) -> bool: ...
+
+
 class ExtractorRegistry(Registry[Factory]):
     """The factories of this package and of others. Those of others are imported when they are asked for."""
 
@@ -49,6 +56,11 @@ class ExtractorRegistry(Registry[Factory]):
         if len(owners) > 1:
             raise UserError(f"extractor '{name}' is announced by {' and by '.join(owners)}: uninstall all but one of them")
         return _load(points[0])
+
+    def at_hand(self) -> list[str]:
+        """The bundled extractors of ganeval that are installed. Those of others are not asked: that would import them."""
+        own: list[tuple[str, object]] = [(name, Registry.get(self, name)) for name in Registry.names(self)]
+        return [name for name, factory in own if isinstance(factory, Bundled) and factory.installed()]
 
 
 def _owner(point: EntryPoint) -> str:

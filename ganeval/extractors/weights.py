@@ -170,9 +170,12 @@ def _fetch(published: PublishedFile, path: Path, told: Told) -> str:
 
 
 def _by_hand(published: PublishedFile, extractor: str, what: str) -> str:
+    from ganeval.extractors.registry import EXTRACTORS  # its extractors import this module
+
+    instead = "".join(f", or take --extractor {name}, whose weights are installed" for name in EXTRACTORS.at_hand())
     return (
         f"the weights of '{extractor}' are not here and {what}: put {published.name} (SHA-256 begins with "
-        f"{published.sha256_prefix}) from {published.url} into {weights_folder()}, or write {extractor}:PATH"
+        f"{published.sha256_prefix}) from {published.url} into {weights_folder()}, or write {extractor}:PATH{instead}"
     )
 
 

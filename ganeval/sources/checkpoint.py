@@ -86,7 +86,7 @@ class CheckpointKind(Kind):
 
     def recognises(self, path: Path) -> bool:
         if path.is_file():
-            return path.suffix.lower() not in (".zip", ".npz")
+            return path.suffix.lower() not in (".zip", ".npz", ".npy")
         return (is_folder(resolve_checkpoint(path)) or (path / "run.json").is_file()) and not is_bank(path)
 
     def open(self, request: Request) -> Opened:

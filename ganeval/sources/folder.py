@@ -45,7 +45,7 @@ def files_of(root: P, dataset: Dataset | None, origin: dict[str, object], order:
     if not _has_folders(root):
         files, headers = survey(root, _listed(root), None, order)
         return ImageFiles(files, headers, dataset.classes if dataset else (), origin)
-    loose = [entry.name for entry in root.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file() and _shown(entry)]
+    loose = [entry.name for entry in root.iterdir() if entry.suffix.lower() in SUFFIXES and not entry.is_dir() and _shown(entry)]
     if loose:
         raise UserError(f"{root} has images beside its class folders ({min(loose)}): all belong into root/<class>/, or none")
     split = list_split(root)

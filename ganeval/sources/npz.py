@@ -68,16 +68,18 @@ class ArrayImages(ImageSource):
 
 
 class NpzKind(Kind):
-    """``images`` or ``arr_0`` and, where there are labels, ``labels`` or ``arr_1``."""
+    """``images`` or ``arr_0`` and, where there are labels, ``labels`` or ``arr_1``; never both names of one thing."""
 
     name = "npz"
     description = "a .npz of images (arr_0 or images, optional labels)"
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and path.suffix.lower() == ".npz" and not holds_statistics(path)
+        # A single array belongs here too, to be refused in words that help.
+        return path.is_file() and path.suffix.lower() in (".npz", ".npy") and not holds_statistics(path)
 
     def open(self, request: Request) -> Opened:
         file = Npz(request.path)
+        _require_unambiguous(file)
         name = next((name for name in IMAGES if name in file), None)
         if name is None:
             found = ", ".join(file.names[:5]) or "nothing"
@@ -98,6 +100,16 @@ def holds_statistics(path: Path) -> bool:
     except UserError:
         return False
     return names >= STATISTICS and not names & set(IMAGES)
+
+
+def _require_unambiguous(file: Npz) -> None:
+    """Raise ``UserError`` where either of two could be meant. ``arr_0`` beside statistics is a reference batch of ADM's."""
+    for one, other in ((IMAGES, "images"), (LABELS, "labels")):
+        if all(name in file for name in one):
+            raise UserError(f"{file.path} has both {' and '.join(one)}: keep the {other} that are meant")
+    beside = [name for name in sorted(STATISTICS) if name in file]
+    if "images" in file and beside:
+        raise UserError(f"{file.path} has images beside {' and '.join(beside)}: keep the images or the statistics")
 
 
 def _layout(file: Npz, name: str) -> str:

@@ -66,7 +66,8 @@ class Saved(ImageSource):
     """``source`` as it is; what it gives is also written to ``path``, once: as it is asked for where that is in one go, by the
     first of several processes after they have had their shares.
 
-    ``path`` is a new folder, or a new ``.npz`` file; it appears when it is complete. Raises ``UserError`` where it exists.
+    ``path`` is a new folder, or a new ``.npz`` file; it appears when it is complete. Raises ``UserError`` where it exists, and
+    for a name that asks for a ``.zip``.
     """
 
     def __init__(self, source: ImageSource, path: Path) -> None:
@@ -74,6 +75,8 @@ class Saved(ImageSource):
         self.count, self.classes, self.resolution = source.count, source.classes, source.resolution
         self.seed, self.labelled, self.remedy = source.seed, source.labelled, source.remedy
         self.fingerprint, self.origin, self.unknown = source.fingerprint, source.origin, source.unknown
+        if path.suffix.lower() == ".zip":
+            raise UserError(f"--save-images {path}: no .zip is written, give the name of a folder or of an .npz file")
         if path.exists():
             raise UserError(f"{path} exists: choose another name for the images or remove it")
         require_folder(path.parent)

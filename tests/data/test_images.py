@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -200,6 +201,19 @@ def test_images_of_a_format_that_is_not_read_are_not_left_out_silently(tmp_path:
     (tmp_path / "b.gif").write_bytes(b"")
     with pytest.raises(UserError, match=r"b\.gif: \.gif files are not read, convert it to one of \.png"):
         list_images(tmp_path)
+
+
+def test_nothing_but_files_is_opened(tmp_path: Path) -> None:
+    """A named pipe that is opened waits for a writer that never comes."""
+    real = saved(tmp_path / "a.png", noise(2, 2))
+    (tmp_path / "b.png").symlink_to(real)
+    assert [path.name for path in list_images(tmp_path)] == ["a.png", "b.png"]
+    for make in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "gone"), lambda path: path.symlink_to("/dev/null")):
+        strange = tmp_path / "zz.png"
+        make(strange)
+        with pytest.raises(UserError, match=r"zz.png is no regular file \(a pipe, a device, or a link to nothing\): remove it"):
+            list_images(tmp_path)
+        strange.unlink()
 
 
 def test_a_subfolder_is_refused(tmp_path: Path) -> None:

