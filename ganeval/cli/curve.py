@@ -15,7 +15,7 @@ def curve(runs: tuple[Path, ...], out: Path, table: Path | None) -> None:
     """Draw the curves of RUN, or of several over each other, as one PNG.
 
     Losses, logits of real and generated images, gradient and spectral norms from the log; every metric that was evaluated
-    during training, a star at the smallest Fréchet distance.
+    during training, a star at the smallest Fréchet distance comparable with the last one.
 
     \b
     ganeval curve runs/reacgan-digits-seed0

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import Result
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ganeval.pictures import save_side_by_side, tile
-from ganeval.training.curve import read_histories, read_history, table
+from ganeval.training.curve import LINEAR, RunHistory, _panel, read_histories, read_history, table
+from ganeval.training.evaluation import COMPARABLE, best_step
 
 
 def a_run(out: Path, log: list[dict[str, Any]], evals: list[dict[str, Any]] | None = None) -> Path:
@@ -71,6 +74,34 @@ def test_every_run_has_its_colour_and_more_panels_make_a_larger_picture(ganeval:
     assert green not in colours_in(tmp_path / "one.png")
     sizes = [Image.open(tmp_path / name).size for name in ("three.png", "one.png")]
     assert sizes[0][0] > 2 * sizes[1][0]
+
+
+def panel(field: str, scale: str, *runs: RunHistory) -> Axes:
+    axis = Figure(figsize=(4.6, 3.1), layout="constrained").subplots()
+    _panel(axis, runs, field, (field,), scale)
+    return axis
+
+
+def evaluated(step: int, distance: float, **how: Any) -> dict[str, Any]:
+    return {"step": step, "values": {"FD-x": distance}, "distance": "FD-x", **dict.fromkeys(COMPARABLE, "same"), **how}
+
+
+@pytest.mark.parametrize("what", COMPARABLE)
+def test_only_comparable_evaluations_are_joined_and_the_star_is_at_the_best_of_them(what: str) -> None:
+    other = {what: "other"}
+    evals = (evaluated(1, 9.0), evaluated(2, 1.0, **other), evaluated(3, 7.0), evaluated(4, 2.0, **other), evaluated(5, 8.0))
+    axis = panel("FD-x", LINEAR, RunHistory("a", (), evals))
+    drawn = [(line.get_linestyle(), line.get_marker(), *map(list, line.get_data())) for line in axis.lines]
+    assert drawn == [(":", ".", [2, 4], [1, 2]), ("-", ".", [1, 3, 5], [9, 7, 8]), ("None", "*", [3], [7])]
+    assert best_step(evals) == 3
+
+
+def test_the_star_is_where_the_best_is_of_two_equals_and_nowhere_without_a_distance() -> None:
+    lines = (evaluated(1, 5.0), evaluated(2, 3.0), evaluated(3, 3.0), {**evaluated(4, 0.0), "values": {}})
+    stars = [line for line in panel("FD-x", LINEAR, RunHistory("a", (), lines)).lines if line.get_marker() == "*"]
+    assert [list(star.get_xdata()) for star in stars] == [[2]]
+    without = RunHistory("a", (), ({"step": 1, "values": {"FD-x": 3.0}}, {**evaluated(2, 0.0), "values": {}}))
+    assert [line.get_marker() for line in panel("FD-x", LINEAR, without).lines] == [".", "."]
 
 
 def test_a_long_log_is_smoothed(ganeval: Callable[..., Result], tmp_path: Path) -> None:
