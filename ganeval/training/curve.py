@@ -34,6 +34,8 @@ PANELS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart."""
 STYLES = ("-", "--")
+NARROWEST = 1.01
+"""A logarithmic axis spans at least this ratio: what varies less is drawn flat."""
 EARLIER = ":"
 """The style of evaluations that are not comparable with the run's last one."""
 SMOOTH_FROM, SMOOTH = 200, 40
@@ -129,19 +131,15 @@ def draw(runs: Sequence[RunHistory], out: Path) -> None:
 
 
 def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str, ...], scale: str) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     alone = len(runs) == 1
     for index, run in enumerate(runs):
         for number, field in enumerate(fields):
             _line(axis, run, field, _colour(number if alone else index), "-" if alone else STYLES[number])
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("step", fontsize=8)
-    axis.set_yscale(scale)
-    if scale == LOGARITHMIC:
-        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(NullFormatter())
+    if scale == LOGARITHMIC and np.isfinite(axis.dataLim.minposy):  # something is above 0
+        axis.set_yscale(scale)
+        _label_logarithmic(axis)
     axis.tick_params(which="both", labelsize=8)
     axis.grid(alpha=0.25, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
@@ -151,6 +149,24 @@ def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str,
             for number, field in enumerate(fields)
         ]
         axis.legend(handles=handles, fontsize=8, frameon=False)
+
+
+def _label_logarithmic(axis: Any) -> None:
+    """Ticks with distinct labels: powers of ten, their doubles and fives; within one decade, where these are few, even steps."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+
+    low, high = axis.get_ylim()
+    if high / low < NARROWEST:  # else the labels would need all digits of a number to differ
+        low, high = (np.sqrt(low * high) * NARROWEST**half for half in (-0.5, 0.5))
+    axis.set_ylim(low, high)
+    if high / low < 10:
+        axis.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        axis.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+        axis.yaxis.set_minor_locator(NullLocator())
+    else:
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 1e3 else (1.0,)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _line(axis: Any, run: RunHistory, field: str, colour: str, style: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ganeval.pictures import save_side_by_side, tile
-from ganeval.training.curve import LINEAR, RunHistory, _panel, read_histories, read_history, table
+from ganeval.training.curve import LINEAR, LOGARITHMIC, RunHistory, _panel, read_histories, read_history, table
 from ganeval.training.evaluation import COMPARABLE, best_step
 
 
@@ -102,6 +103,29 @@ def test_the_star_is_where_the_best_is_of_two_equals_and_nowhere_without_a_dista
     assert [list(star.get_xdata()) for star in stars] == [[2]]
     without = RunHistory("a", (), ({"step": 1, "values": {"FD-x": 3.0}}, {**evaluated(2, 0.0), "values": {}}))
     assert [line.get_marker() for line in panel("FD-x", LINEAR, without).lines] == [".", "."]
+
+
+@pytest.mark.parametrize("base", [1e-7, 0.02, 1.0, 37.0, 4e6])
+@pytest.mark.parametrize("spread", [0.0, 1e-12, 1e-6, 1e-3, 0.04, 0.9, 5.0, 8.9, 9.5, 40.0, 1e4, 1e9])
+def test_the_labels_of_a_logarithmic_axis_are_distinct_and_short(base: float, spread: float) -> None:
+    runs = [RunHistory(name, ({"step": 1, "sigma": value},), ()) for name, value in (("a", base), ("b", base * (1 + spread)))]
+    for chosen in (runs, [replace(runs[0], log=runs[0].log + runs[1].log)]):
+        axis = panel("sigma", LOGARITHMIC, *chosen)
+        axis.figure.draw_without_rendering()
+        low, high = axis.get_ylim()
+        assert low < base <= base * (1 + spread) < high
+        shown = [label.get_text() for label in axis.get_yticklabels() if low <= label.get_position()[1] <= high]
+        assert len(shown) == len(set(shown)), shown
+        assert 2 < len(shown) < 12, shown
+        assert all(0 < len(label) < 9 for label in shown), shown
+        assert not [label.get_text() for label in axis.get_yticklabels(minor=True) if label.get_text()]
+
+
+@pytest.mark.filterwarnings("error")
+def test_norms_that_are_all_zero_are_drawn_without_a_warning() -> None:
+    axis = panel("sigma", LOGARITHMIC, RunHistory("a", ({"step": 1, "sigma": 0.0}, {"step": 2, "sigma": 0.0}), ()))
+    axis.figure.draw_without_rendering()
+    assert axis.get_yscale() == LINEAR
 
 
 def test_a_long_log_is_smoothed(ganeval: Callable[..., Result], tmp_path: Path) -> None:
