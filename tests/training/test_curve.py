@@ -167,6 +167,27 @@ def test_a_picture_that_cannot_be_written_is_said_first(ganeval: Callable[..., R
     assert "not a directory" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["c.jpg", "c.pdf", "c", "c.png.csv"])
+def test_a_picture_under_a_name_of_another_kind_is_refused(name: str, ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"ganeval: --out {tmp_path / name}: the picture is a PNG, give a name that ends in .png\n"
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("csv", ["c.png", "run/../c.png", "link.csv"])
+def test_the_picture_and_the_table_in_one_file_are_refused(csv: str, ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "c.png")
+    done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "c.png", "--csv", tmp_path / csv)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (f"ganeval: --out {tmp_path / 'c.png'} and --csv {tmp_path / csv} are the same file: give two names\n")
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_the_case_of_the_suffix_does_not_matter(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    assert ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "c.PNG").exit_code == 0
+
+
 def test_samples_left_reals_right_and_a_thin_line_between(tmp_path: Path) -> None:
     left = torch.full((6, 1, 4, 4), 10, dtype=torch.uint8)
     right = torch.full((6, 3, 4, 4), 200, dtype=torch.uint8)
