@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from ganeval.data.prepared import PreparedDataset
 from ganeval.data.registry import DATASETS
 
 Command = Callable[..., Result]
@@ -79,6 +81,19 @@ def test_a_mistake_is_one_line(ganeval: Command, words: str, said: str, tmp_path
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_help_and_docs_name_what_can_be_downloaded(ganeval: Command) -> None:
+    can = [name for name, found in DATASETS if getattr(type(found), "download", None) not in (None, PreparedDataset.download)]
+    said = ganeval("data", "prepare", "--help").stdout.lower().replace("stl-10", "stl10")
+    listed = re.search("downloaded where torchvision can: ([^.]*)", " ".join(said.split()))
+    assert listed
+    families = listed[1].split(", ")
+    assert [name for name in can if not any(family in name for family in families)] == []
+    assert [family for family in families if not any(family in name for name in can)] == []
+    docs = re.search(r"# downloaded \((.*)\)", (Path(__file__).parents[2] / "docs" / "datasets.md").read_text())
+    assert docs
+    assert sorted(docs[1].split(", ")) == sorted(set(can) - {"stl10-unlabeled"})  # which is the archive of stl10
 
 
 def test_the_listing_says_what_is_prepared_and_a_damaged_one_hides_no_other(
