@@ -185,7 +185,7 @@ def test_a_generator_of_uniform_latents_has_no_tails_to_cut(generator: LoadedGen
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
 def test_a_bound_must_be_above_zero(bound: float) -> None:
-    with pytest.raises(UserError, match="give a bound above 0"):
+    with pytest.raises(UserError, match="give a finite bound above 0"):
         Manner(truncation=bound)
 
 

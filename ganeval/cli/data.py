@@ -22,8 +22,8 @@ def data() -> None:
 def data_prepare(name: str, source: Path | None, resolution: int | None, out: Path | None) -> None:
     """Decode, crop and resize every image of NAME once, and write them with their SHA-256.
 
-    Without --from the archive is downloaded where torchvision can: CIFAR, MNIST, SVHN, STL-10. A folder of --out is used by
-    its path instead of the name. Which archive a dataset wants, and its filter: docs/datasets.md.
+    Without --from the archive is downloaded where torchvision can: CIFAR, MNIST, SVHN, STL-10, CelebA. A folder of --out is
+    used by its path instead of the name. Which archive a dataset wants, and its filter: docs/datasets.md.
 
     \b
     ganeval data prepare cifar10 --from cifar-10-python.tar.gz

@@ -1,4 +1,4 @@
-"""ImageNet at four resolutions (``imagenet`` has 128 pixels) and its subsets of 100 classes, from class folders."""
+"""ImageNet at four resolutions (``imagenet``, also ``imagenet-128``, has 128 pixels) and its subsets, from class folders."""
 
 from __future__ import annotations
 

@@ -11,11 +11,14 @@ from ganeval.registry import Registry, unknown
 DATASETS: Registry[Dataset] = Registry("dataset", "ganeval.data")
 """One file in this package registers one dataset; nothing is read from disk before ``load``."""
 
+ALSO_CALLED = {"imagenet-128": "imagenet"}
+"""Other names for registered datasets. Files, runs and tables always have the registered one."""
+
 FOLDER_HINT = " (or a folder root/<class>/*)"
 
 
 def find_dataset(name_or_path: str) -> Dataset:
-    """The registered dataset of that name, else what is at that path (``./digits`` for a folder ``digits``).
+    """The registered dataset of that name, be it its other one, else what is at that path (``./digits`` for a folder ``digits``).
 
     A path is a folder of images, or one that ``ganeval data prepare NAME --out`` made: then it is the dataset ``NAME``. Raises
     :class:`UserError` with the nearest names where it is neither, or where the folder is not a dataset.
@@ -26,8 +29,9 @@ def find_dataset(name_or_path: str) -> Dataset:
 
     if not name_or_path:  # as a path it would be the current folder
         raise UserError("the dataset has an empty name: give a registered one ('ganeval ls datasets') or a folder root/<class>/*")
-    if name_or_path in DATASETS:
-        return DATASETS.get(name_or_path)
+    name = ALSO_CALLED.get(name_or_path, name_or_path)
+    if name in DATASETS:
+        return DATASETS.get(name)
     path = Path(name_or_path).expanduser()
     if is_prepared(path):
         dataset = DATASETS.get(read_index(path).name)
@@ -38,4 +42,4 @@ def find_dataset(name_or_path: str) -> Dataset:
         raise UserError(f"dataset {path} is a file: give a registered name or a folder root/<class>/*")
     if "/" in name_or_path or name_or_path.startswith((".", "~")):
         raise UserError(f"no folder {path}: give a registered name ('ganeval ls datasets') or a folder root/<class>/*")
-    raise unknown(DATASETS.noun, name_or_path, DATASETS.names(), FOLDER_HINT)
+    raise unknown(DATASETS.noun, name_or_path, [*DATASETS.names(), *ALSO_CALLED], FOLDER_HINT)

@@ -99,6 +99,7 @@ class EMA:
 
     def __post_init__(self) -> None:
         _require(0 <= self.decay < 1, f"ema.decay must be in [0, 1), got {self.decay}")
+        _require(self.start >= 0, f"ema.start must be at least 0, got {self.start}")
 
 
 @dataclass(frozen=True)

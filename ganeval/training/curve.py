@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ganeval.errors import UserError
 from ganeval.files import write_bytes
+from ganeval.training.evaluation import best_step, measured_by
 from ganeval.training.history import EVALS, LOG, Line, read_lines
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ PANELS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart."""
 STYLES = ("-", "--")
+NARROWEST = 1.01
+"""A logarithmic axis spans at least this ratio: what varies less is drawn flat."""
+EARLIER = ":"
+"""The style of evaluations that are not comparable with the run's last one."""
 SMOOTH_FROM, SMOOTH = 200, 40
 """Above so many points a curve is drawn faintly, and its mean over a ``SMOOTH``-th of the points over it."""
 
@@ -51,6 +56,24 @@ class RunHistory:
         found = [(line["step"], line[field]) for line in lines if isinstance(line.get(field), int | float)]
         steps, values = zip(*found, strict=True) if found else ((), ())
         return np.array(steps, dtype=np.float64), np.array(values, dtype=np.float64)
+
+    def evaluates(self, field: str) -> bool:
+        """Whether ``field`` is an evaluated metric, and not one of the log."""
+        return any(field in line.get("values", {}) for line in self.evals)
+
+    def comparable(self) -> list[RunHistory]:
+        """The evaluations alone, apart by what they were measured by; those that the last one belongs to come last."""
+        kinds = dict.fromkeys(measured_by(line) for line in reversed(self.evals))
+        parts = [tuple(line for line in self.evals if measured_by(line) == kind) for kind in reversed(kinds)]
+        return [replace(self, log=(), evals=part) for part in parts]
+
+    def best(self, metric: str) -> tuple[int, float] | None:
+        """Step and distance of what the run calls its best, where ``metric`` is the distance that decides it."""
+        if not self.evals or self.evals[-1].get("distance") != metric:
+            return None
+        chosen = best_step(self.evals)
+        found = [line for line in self.comparable()[-1].evals if line["step"] == chosen]
+        return (found[0]["step"], found[0]["values"][metric]) if found else None
 
 
 def read_history(run: Path) -> RunHistory:
@@ -108,21 +131,15 @@ def draw(runs: Sequence[RunHistory], out: Path) -> None:
 
 
 def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str, ...], scale: str) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     alone = len(runs) == 1
     for index, run in enumerate(runs):
         for number, field in enumerate(fields):
-            steps, values = run.points(field)
-            if len(steps):
-                _line(axis, steps, values, _colour(number if alone else index), "-" if alone else STYLES[number], run, field)
+            _line(axis, run, field, _colour(number if alone else index), "-" if alone else STYLES[number])
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("step", fontsize=8)
-    axis.set_yscale(scale)
-    if scale == LOGARITHMIC:
-        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(NullFormatter())
+    if scale == LOGARITHMIC and np.isfinite(axis.dataLim.minposy):  # something is above 0
+        axis.set_yscale(scale)
+        _label_logarithmic(axis)
     axis.tick_params(which="both", labelsize=8)
     axis.grid(alpha=0.25, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
@@ -134,16 +151,43 @@ def _panel(axis: Any, runs: Sequence[RunHistory], title: str, fields: tuple[str,
         axis.legend(handles=handles, fontsize=8, frameon=False)
 
 
-def _line(axis: Any, steps: Float64, values: Float64, colour: str, style: str, run: RunHistory, field: str) -> None:
-    """A curve; evaluations have a mark at every point, and a star where the run's ``best`` is."""
+def _label_logarithmic(axis: Any) -> None:
+    """Ticks with distinct labels: powers of ten, their doubles and fives; within one decade, where these are few, even steps."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+
+    low, high = axis.get_ylim()
+    if high / low < NARROWEST:  # else the labels would need all digits of a number to differ
+        low, high = (np.sqrt(low * high) * NARROWEST**half for half in (-0.5, 0.5))
+    axis.set_ylim(low, high)
+    if high / low < 10:
+        axis.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        axis.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+        axis.yaxis.set_minor_locator(NullLocator())
+    else:
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 1e3 else (1.0,)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _line(axis: Any, run: RunHistory, field: str, colour: str, style: str) -> None:
+    """A curve; of evaluations one per comparable kind, with a mark at every point, and a star where the run's best is."""
+    if not run.evaluates(field):
+        _curve(axis, *run.points(field), colour, style)
+        return
+    *earlier, last = run.comparable()
+    for part in earlier:
+        _curve(axis, *part.points(field), colour, EARLIER, marker=".")
+    _curve(axis, *last.points(field), colour, style, marker=".")
+    best = run.best(field)
+    if best:
+        axis.plot(*best, "*", color=colour, markersize=10)
+
+
+def _curve(axis: Any, steps: Float64, values: Float64, colour: str, style: str, marker: str | None = None) -> None:
     if len(steps) > SMOOTH_FROM:
         axis.plot(steps, values, style, color=colour, linewidth=0.6, alpha=0.25)
         steps, values = _smoothed(steps, values)
-    evaluated = [line for line in run.evals if field in line.get("values", {})]
-    axis.plot(steps, values, style, color=colour, linewidth=1.4, marker="." if evaluated else None, markersize=5)
-    if evaluated and evaluated[-1].get("distance") == field:
-        lowest = int(np.argmin(values))
-        axis.plot(steps[lowest], values[lowest], "*", color=colour, markersize=10)
+    axis.plot(steps, values, style, color=colour, linewidth=1.4, marker=marker, markersize=5)
 
 
 def _smoothed(steps: Float64, values: Float64) -> tuple[Float64, Float64]:

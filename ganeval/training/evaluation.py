@@ -149,8 +149,13 @@ def line_of(card: ScoreCard, step: int) -> Line:
 
 def distances(lines: Sequence[Line], like: Line) -> list[float]:
     """The Fréchet distances of those ``lines`` that are comparable with ``like``."""
-    alike = [line for line in lines if all(line.get(name) == like.get(name) for name in COMPARABLE)]
-    return [line["values"][line["distance"]] for line in alike if line["distance"] in line["values"]]
+    alike = [line for line in lines if measured_by(line) == measured_by(like)]
+    return [line["values"][line["distance"]] for line in alike if line.get("distance") in line.get("values", {})]
+
+
+def measured_by(line: Line) -> tuple[Any, ...]:
+    """What an evaluation was measured by: two are comparable where it is the same."""
+    return tuple(line.get(name) for name in COMPARABLE)
 
 
 def best_step(lines: Sequence[Line]) -> int | None:

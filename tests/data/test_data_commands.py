@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from ganeval.data.prepared import PreparedDataset
 from ganeval.data.registry import DATASETS
+from ganeval.recipes.registry import TABLES
 
 Command = Callable[..., Result]
 COUNTS = {"train": 60, "test": 30}
@@ -79,6 +83,41 @@ def test_a_mistake_is_one_line(ganeval: Command, words: str, said: str, tmp_path
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_imagenet_128_is_prepared_and_trained_on_as_imagenet(
+    ganeval: Command, tmp_path: Path, save_noise: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for attribute, value in (("expected", {"train": 8, "test": 4}), ("class_count", 2)):
+        monkeypatch.setattr(DATASETS.get("imagenet"), attribute, value)
+    for i in range(12):
+        folder = tmp_path / "ILSVRC2012" / ("train" if i < 8 else "val") / ("n01440764", "n01443537")[i % 2]
+        save_noise(folder / f"{i:02}.JPEG", i, 140, 130)
+    missing = ganeval("train", "reacgan", "imagenet-128", "-n")
+    assert "dataset 'imagenet' is not prepared at 128 pixels" in missing.stderr
+    done = ganeval("data", "prepare", "imagenet-128", "--from", tmp_path / "ILSVRC2012")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'home' / 'data' / 'imagenet-128'}\n")
+    assert ganeval("data", "verify", "imagenet-128").stdout.startswith("imagenet train: 8 images of 128 px, 2 classes")
+    planned = [ganeval("train", "reacgan", name, "-n") for name in ("imagenet", "imagenet-128")]
+    assert [one.exit_code for one in planned] == [0, 0]
+    recipes = [json.loads(one.stdout)["recipe_sha256"] for one in planned]
+    assert recipes[0] == recipes[1] == TABLES.get("imagenet")["reacgan"].fingerprint()
+    assert ganeval("data", "prepare", "imagenet-12").stderr.startswith(
+        "ganeval: unknown dataset 'imagenet-12': did you mean imagenet-128"
+    )
+
+
+def test_help_and_docs_name_what_can_be_downloaded(ganeval: Command) -> None:
+    can = [name for name, found in DATASETS if getattr(type(found), "download", None) not in (None, PreparedDataset.download)]
+    said = ganeval("data", "prepare", "--help").stdout.lower().replace("stl-10", "stl10")
+    listed = re.search("downloaded where torchvision can: ([^.]*)", " ".join(said.split()))
+    assert listed
+    families = listed[1].split(", ")
+    assert [name for name in can if not any(family in name for family in families)] == []
+    assert [family for family in families if not any(family in name for name in can)] == []
+    docs = re.search(r"# downloaded \((.*)\)", (Path(__file__).parents[2] / "docs" / "datasets.md").read_text())
+    assert docs
+    assert sorted(docs[1].split(", ")) == sorted(set(can) - {"stl10-unlabeled"})  # which is the archive of stl10
 
 
 def test_the_listing_says_what_is_prepared_and_a_damaged_one_hides_no_other(

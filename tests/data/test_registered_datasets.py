@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ganeval.data.prepared import PreparedDataset
-from ganeval.data.registry import DATASETS, find_dataset
+from ganeval.data.registry import ALSO_CALLED, DATASETS, find_dataset
 from ganeval.errors import UserError
 from ganeval.recipes.registry import SMALL, TABLES, find_recipe
 
@@ -81,6 +81,14 @@ def test_what_is_not_prepared_says_how_and_from_what(name: str) -> None:
     with pytest.raises(UserError) as caught:
         dataset.load("train")
     assert f"run 'ganeval data prepare {name} --from PATH' with {dataset.archive}" in str(caught.value)
+
+
+def test_another_name_finds_the_same_dataset_with_its_own_recipes() -> None:
+    assert not ALSO_CALLED.keys() & set(DATASETS.names())
+    assert ALSO_CALLED == {"imagenet-128": "imagenet"}
+    for other, name in ALSO_CALLED.items():
+        assert find_dataset(other) is find_dataset(name)
+        assert find_recipe("reacgan", find_dataset(other)) == TABLES.get(name)["reacgan"]
 
 
 def test_classes_that_only_the_archive_knows_are_asked_for_in_one_line() -> None:

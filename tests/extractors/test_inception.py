@@ -19,7 +19,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, Featu
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extracted
 from ganeval.extractors.inception import FILE
-from ganeval.extractors.registry import find_extractor
+from ganeval.extractors.registry import EXTRACTORS, find_extractor
 from ganeval.features import FeatureBank
 from ganeval.metrics.frechet import Frechet
 
@@ -151,6 +151,7 @@ def test_offline_names_file_hash_address_folder_and_the_way_out(monkeypatch: pyt
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
     monkeypatch.setenv("GANEVAL_HOME", str(tmp_path))
+    monkeypatch.setattr(EXTRACTORS, "at_hand", list)
     with pytest.raises(UserError) as caught:
         find_extractor("inception-clean")
     assert str(caught.value) == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import Result
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ganeval.pictures import save_side_by_side, tile
-from ganeval.training.curve import read_histories, read_history, table
+from ganeval.training.curve import LINEAR, LOGARITHMIC, RunHistory, _panel, read_histories, read_history, table
+from ganeval.training.evaluation import COMPARABLE, best_step
 
 
 def a_run(out: Path, log: list[dict[str, Any]], evals: list[dict[str, Any]] | None = None) -> Path:
@@ -73,6 +77,57 @@ def test_every_run_has_its_colour_and_more_panels_make_a_larger_picture(ganeval:
     assert sizes[0][0] > 2 * sizes[1][0]
 
 
+def panel(field: str, scale: str, *runs: RunHistory) -> Axes:
+    axis = Figure(figsize=(4.6, 3.1), layout="constrained").subplots()
+    _panel(axis, runs, field, (field,), scale)
+    return axis
+
+
+def evaluated(step: int, distance: float, **how: Any) -> dict[str, Any]:
+    return {"step": step, "values": {"FD-x": distance}, "distance": "FD-x", **dict.fromkeys(COMPARABLE, "same"), **how}
+
+
+@pytest.mark.parametrize("what", COMPARABLE)
+def test_only_comparable_evaluations_are_joined_and_the_star_is_at_the_best_of_them(what: str) -> None:
+    other = {what: "other"}
+    evals = (evaluated(1, 9.0), evaluated(2, 1.0, **other), evaluated(3, 7.0), evaluated(4, 2.0, **other), evaluated(5, 8.0))
+    axis = panel("FD-x", LINEAR, RunHistory("a", (), evals))
+    drawn = [(line.get_linestyle(), line.get_marker(), *map(list, line.get_data())) for line in axis.lines]
+    assert drawn == [(":", ".", [2, 4], [1, 2]), ("-", ".", [1, 3, 5], [9, 7, 8]), ("None", "*", [3], [7])]
+    assert best_step(evals) == 3
+
+
+def test_the_star_is_where_the_best_is_of_two_equals_and_nowhere_without_a_distance() -> None:
+    lines = (evaluated(1, 5.0), evaluated(2, 3.0), evaluated(3, 3.0), {**evaluated(4, 0.0), "values": {}})
+    stars = [line for line in panel("FD-x", LINEAR, RunHistory("a", (), lines)).lines if line.get_marker() == "*"]
+    assert [list(star.get_xdata()) for star in stars] == [[2]]
+    without = RunHistory("a", (), ({"step": 1, "values": {"FD-x": 3.0}}, {**evaluated(2, 0.0), "values": {}}))
+    assert [line.get_marker() for line in panel("FD-x", LINEAR, without).lines] == [".", "."]
+
+
+@pytest.mark.parametrize("base", [1e-7, 0.02, 1.0, 37.0, 4e6])
+@pytest.mark.parametrize("spread", [0.0, 1e-12, 1e-6, 1e-3, 0.04, 0.9, 5.0, 8.9, 9.5, 40.0, 1e4, 1e9])
+def test_the_labels_of_a_logarithmic_axis_are_distinct_and_short(base: float, spread: float) -> None:
+    runs = [RunHistory(name, ({"step": 1, "sigma": value},), ()) for name, value in (("a", base), ("b", base * (1 + spread)))]
+    for chosen in (runs, [replace(runs[0], log=runs[0].log + runs[1].log)]):
+        axis = panel("sigma", LOGARITHMIC, *chosen)
+        axis.figure.draw_without_rendering()
+        low, high = axis.get_ylim()
+        assert low < base <= base * (1 + spread) < high
+        shown = [label.get_text() for label in axis.get_yticklabels() if low <= label.get_position()[1] <= high]
+        assert len(shown) == len(set(shown)), shown
+        assert 2 < len(shown) < 12, shown
+        assert all(0 < len(label) < 9 for label in shown), shown
+        assert not [label.get_text() for label in axis.get_yticklabels(minor=True) if label.get_text()]
+
+
+@pytest.mark.filterwarnings("error")
+def test_norms_that_are_all_zero_are_drawn_without_a_warning() -> None:
+    axis = panel("sigma", LOGARITHMIC, RunHistory("a", ({"step": 1, "sigma": 0.0}, {"step": 2, "sigma": 0.0}), ()))
+    axis.figure.draw_without_rendering()
+    assert axis.get_yscale() == LINEAR
+
+
 def test_a_long_log_is_smoothed(ganeval: Callable[..., Result], tmp_path: Path) -> None:
     noisy = [{"step": step, "d_loss": (-1.0) ** step} for step in range(1, 1001)]
     assert ganeval("curve", a_run(tmp_path / "long", noisy), "--out", tmp_path / "c.png").exit_code == 0
@@ -110,6 +165,27 @@ def test_a_picture_that_cannot_be_written_is_said_first(ganeval: Callable[..., R
     done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "file" / "c.png")
     assert done.exit_code == 2
     assert "not a directory" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["c.jpg", "c.pdf", "c", "c.png.csv"])
+def test_a_picture_under_a_name_of_another_kind_is_refused(name: str, ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"ganeval: --out {tmp_path / name}: the picture is a PNG, give a name that ends in .png\n"
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("csv", ["c.png", "run/../c.png", "link.csv"])
+def test_the_picture_and_the_table_in_one_file_are_refused(csv: str, ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "c.png")
+    done = ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "c.png", "--csv", tmp_path / csv)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (f"ganeval: --out {tmp_path / 'c.png'} and --csv {tmp_path / csv} are the same file: give two names\n")
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_the_case_of_the_suffix_does_not_matter(ganeval: Callable[..., Result], tmp_path: Path) -> None:
+    assert ganeval("curve", a_run(tmp_path / "run", LOG), "--out", tmp_path / "c.PNG").exit_code == 0
 
 
 def test_samples_left_reals_right_and_a_thin_line_between(tmp_path: Path) -> None:

@@ -128,6 +128,28 @@ def test_another_recipe_seed_or_dataset_in_the_same_folder_is_refused(recipe: Re
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["run.json", "recipe.json"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[1]", "is damaged: it holds no JSON object"),
+        ("null", "is damaged: it holds no JSON object"),
+        ('"text"', "is damaged: it holds no JSON object"),
+        ("{", "cannot be read as JSON: "),
+        ("[" * 100_000, "cannot be read as JSON: "),
+    ],
+)
+def test_a_damaged_identity_is_refused_in_one_line(
+    name: str, content: str, said: str, recipe: Recipe, stripes: Dataset, tmp_path: Path
+) -> None:
+    for file in ("run.json", "recipe.json"):
+        (tmp_path / file).write_text(content if file == name else "{}")
+    with pytest.raises(UserError) as caught:
+        train(recipe, stripes, tmp_path, steps=1, habits=QUIET)
+    assert str(caught.value).startswith(f"{tmp_path / name} {said}")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_recipe_that_lacks_a_field_of_today_still_resumes(recipe: Recipe, stripes: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(recipe, stripes, out, steps=1, habits=QUIET)
