@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -18,6 +19,10 @@ KEEP_BUFFERS = next(
     if name in inspect.signature(DistributedDataParallel).parameters
 )
 """What is set to False so that buffers are left alone: each process has the same without being sent them."""
+
+OF_NO_ACCOUNT = "Grad strides do not match bucket view strides"
+"""What torch warns of where a gradient has another name for the same layout: with channels last, strides of dimensions of size 1
+differ, and nothing is slower."""
 
 Log = dict[str, Tensor]
 LossFunction = Callable[..., tuple[Tensor, Log]]
@@ -49,6 +54,7 @@ class Replica:
         loss = Loss(network, function)
         self.loss: nn.Module = loss
         if processes.count > 1:
+            warnings.filterwarnings("ignore", OF_NO_ACCOUNT)
             options: dict[str, Any] = {KEEP_BUFFERS: False}
             self.loss = DistributedDataParallel(loss, **options)
 

@@ -55,6 +55,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for process in running:
             _, talk = process.communicate(timeout=280)
             assert process.returncode == 0, talk
+            assert "Grad strides" not in talk
     finally:
         for process in running:
             process.kill()
