@@ -1,8 +1,7 @@
 """What the reference costs a second score: what was found out about it is kept.
 
-    python benchmarks/second_score.py                        5,000 reference images, 2,048 dimensions; about two minutes
-    python benchmarks/second_score.py --quick                a smoke test of seconds
-    python benchmarks/second_score.py --out second_score.csv and write it
+    python benchmarks/second_score.py            5,000 reference images, 2,048 dimensions; about two minutes
+    python benchmarks/second_score.py --quick    a smoke test of seconds
 
 One thread; process CPU time of one metric with its floor, on random features (of 20 latent dimensions) of the reference, of as
 many generated and of a fifth as many held-out images. "first" knows of the reference and of the held-out images nothing but
@@ -12,17 +11,14 @@ their features; "second" is another generator against the same reference. Both r
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-import platform
-import sys
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
+from side_by_side import figure, machine, report
 
 from ganeval.cache import Shelf
 from ganeval.features import FeatureBank
@@ -35,7 +31,6 @@ from ganeval.metrics.kernel import Kernel
 from ganeval.metrics.memorisation import Memorisation
 from ganeval.metrics.prdc import PrecisionRecallDensityCoverage
 
-HEADER = ("metric", "reference", "generated", "held_out", "dimensions", "first_s", "second_s", "saved_s", "torch", "machine")
 METRICS: tuple[Metric, ...] = (
     Frechet(), Kernel(), AMScore(), PrecisionRecallDensityCoverage(), Memorisation(), IntraFrechet(),
 )  # fmt: skip
@@ -62,15 +57,16 @@ def seconds(metric: Metric, fake: FeatureBank, reference: FeatureBank, held_out:
     return time.process_time() - began
 
 
-def row(metric: Metric, count: int, dimensions: int) -> tuple[object, ...]:
+def row(metric: Metric, count: int, dimensions: int) -> dict[str, object]:
     reference, held_out = features(1, count, dimensions), features(2, count // 5, dimensions)
     with tempfile.TemporaryDirectory() as home:
         os.environ["GANEVAL_HOME"] = home
         first = seconds(metric, features(3, count, dimensions), reference, held_out)
         second = min(seconds(metric, features(seed, count, dimensions), reference, held_out) for seed in (4, 5))
-    sizes = (count, count, count // 5, dimensions)
-    times = (f"{first:.2f}", f"{second:.2f}", f"{first - second:.2f}")
-    return (metric.name, *sizes, *times, torch.__version__, f"{platform.machine()} {platform.system()}")
+    return {
+        "metric": metric.name, "reference": count, "generated": count, "held_out": count // 5, "dimensions": dimensions,
+        "first_s": figure(first), "second_s": figure(second), "ratio": figure(first / second), **machine("scipy", "scikit-learn"),
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -78,16 +74,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--dimensions", type=int, default=2048)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     count, dimensions = (600, 64) if options.quick else (options.images, options.dimensions)
     metrics = [replace(each, subset_size=100) if isinstance(each, Kernel) and options.quick else each for each in METRICS]
-    table = [HEADER, *(row(metric, count, dimensions) for metric in metrics)]
-    csv.writer(sys.stdout, lineterminator="\n").writerows(table)
-    if options.out:
-        with options.out.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(table)
+    report("second_score", [row(metric, count, dimensions) for metric in metrics], options.quick)
 
 
 if __name__ == "__main__":
