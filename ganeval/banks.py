@@ -92,8 +92,8 @@ def reference_bank(
 def reference_size(dataset: Dataset, split: str, protocol: Protocol, resolution: int | None) -> int | None:
     """The size in pixels of the real images of ``split`` beside generated ones of ``resolution``, as ``protocol`` has it."""
     sizes = dataset.file_sizes(split) if protocol.reference_size == "own" else frozenset()
-    width, height = next(iter(sizes)) if len(sizes) == 1 else (0, -1)
-    return width if width == height else resolution
+    squares = [width for width, height in sizes if width == height]
+    return squares[0] if len(squares) == len(sizes) == 1 else resolution
 
 
 def _some(images: ImageSet, count: int | None, seed: int) -> ImageSet:

@@ -23,6 +23,7 @@ from ganeval.files import new_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+LATEST = "latest"
 _FILE_NAME = re.compile(r"[a-z0-9_]+\.safetensors")
 
 Tensors = dict[str, Tensor]
@@ -96,6 +97,22 @@ def read_record(path: Path) -> dict[str, Any]:
 def is_folder(path: Path) -> bool:
     """Whether ``path`` looks like a checkpoint folder (nothing is verified)."""
     return (path / MANIFEST).is_file()
+
+
+def saved_in(run: Path) -> list[Path]:
+    """The whole checkpoints of the run folder ``run``, oldest first; none where it is no run."""
+    return sorted(path for path in (run / "checkpoints").glob("step-*") if is_folder(path))
+
+
+def pointed_to(run: Path, which: str) -> Path | None:
+    """The checkpoint that the pointer ``which`` of ``run`` names, ``None`` without one.
+
+    Without ``latest`` (a kill before it was written, a copy that left it out) it is the newest.
+    """
+    pointer = run / which
+    if pointer.is_file():
+        return run / pointer.read_text(encoding="utf-8", errors="replace").strip()
+    return next(reversed(saved_in(run)), None) if which == LATEST else None
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganeval.batch_statistics import BLOCK, Running, Statistics
-from ganeval.checkpoints import load_folder, read_record
+from ganeval.checkpoints import load_folder, pointed_to, read_record
 from ganeval.data.pixels import to_uint8
 from ganeval.errors import UserError
 from ganeval.importers.studiogan import Hints
@@ -115,18 +115,16 @@ def _foreign(path: Path, device: str | torch.device, hints: Hints | None) -> Loa
 
 
 def resolve_checkpoint(path: Path, which: Which = "latest") -> Path:
-    """The checkpoint that ``path`` means: itself, or the one a run folder's ``latest`` or ``best`` points to.
+    """The checkpoint that ``path`` means: itself, or that of a run folder as :func:`~ganeval.checkpoints.pointed_to` finds it.
 
     Raises ``UserError`` where the best one is asked for and there is none.
     """
-    pointer = path / which
-    if pointer.is_file():
-        return path / pointer.read_text(encoding="utf-8", errors="replace").strip()
-    if which == "best":
+    found = pointed_to(path, which)
+    if found is None and which == "best":
         run = (path / "run.json").is_file()
         why = "no checkpoint of the run was scored: train it with --eval-every N" if run else "it is not a run"
         raise UserError(f"{path} has no best checkpoint, {why}")
-    return path
+    return found or path
 
 
 def planned_labels(

@@ -108,7 +108,7 @@ def score(
         deviations=(
             *([] if against else ["no reference"]),
             *images.deviations(here),
-            *_altered(here, held_against, images.resolution),
+            *_altered(here, None if given else held_against, images.resolution),
             *_deviations(rules, sampled, given, banks, network),
         ),
         environment=environment(where),

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ganeval.checkpoints import canonical_json, is_folder, load_folder, save_folder
+from ganeval.checkpoints import LATEST, canonical_json, is_folder, load_folder, pointed_to, save_folder, saved_in
 from ganeval.errors import UserError
 from ganeval.files import UNFINISHED, disk_errors, remove_folder, remove_unfinished, write_text
 from ganeval.recipes.recipe import Recipe
@@ -18,7 +18,6 @@ from ganeval.training.engine import PLAIN
 from ganeval.training.history import EVALS, INCIDENTS, LOG, cut_lines
 from ganeval.training.state import TrainState
 
-LATEST = "latest"
 BEST = "best"
 IDENTITY = "run.json"
 RECIPE = "recipe.json"
@@ -68,15 +67,12 @@ class RunFolder:
             write_text(self.path / IDENTITY, canonical_json(self.identity))
 
     def latest(self) -> Path | None:
-        """The checkpoint to resume from, or ``None`` before the first.
-
-        Without a pointer (a kill before it was written, a copy that left it out) it is the newest.
-        """
-        return self._pointed(LATEST) or next(reversed(self._saved()), None)
+        """The checkpoint to resume from, or ``None`` before the first."""
+        return pointed_to(self.path, LATEST)
 
     def best(self) -> Path | None:
         """The checkpoint that scored best, or ``None`` where none was scored."""
-        return self._pointed(BEST)
+        return pointed_to(self.path, BEST)
 
     def point_best(self, step: int | None) -> None:
         """Point ``best`` to the checkpoint of ``step``, or nowhere."""
@@ -108,8 +104,9 @@ class RunFolder:
         record |= state.guard.record()
         save_folder(path, state.tensors(), record)
         write_text(self.path / LATEST, f"checkpoints/{path.name}\n")
-        earlier = [saved for saved in self._saved() if saved.name < path.name]
-        left_behind = [saved for saved in self._saved() if saved.name > path.name]  # by a run that went back to an earlier one
+        saved = saved_in(self.path)
+        earlier = [other for other in saved if other.name < path.name]
+        left_behind = [other for other in saved if other.name > path.name]  # by a run that went back to an earlier one
         for old in earlier[: max(len(earlier) - self.keep + 1, 0)] + left_behind:
             if old != self.best():
                 remove_folder(old)
@@ -134,19 +131,12 @@ class RunFolder:
             with disk_errors(self.path / name):
                 cut_lines(self.path / name, last)
 
-    def _saved(self) -> list[Path]:
-        return sorted(path for path in self.checkpoints.glob("step-*") if is_folder(path))
-
     def _way_back(self, latest: Path | None) -> str:
         """What to do where the checkpoint ``latest`` cannot be loaded."""
-        others = [path.name for path in self._saved() if path != latest]
+        others = [path.name for path in saved_in(self.path) if path != latest]
         if not others:
             return "; there is no other in this run: choose another --out to begin anew"
         return f"; another is {others[-1]}: to go back to it, write 'checkpoints/{others[-1]}' into {self.path / LATEST}"
-
-    def _pointed(self, name: str) -> Path | None:
-        pointer = self.path / name
-        return self.path / pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else None
 
     def _refuse_foreign_folder(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -165,14 +155,15 @@ class RunFolder:
         if changes:
             shown = "; ".join(change.removeprefix("recipe.") for change in changes[:4])
             more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-            remedy = ", or go on with it without --init" if "init_sha256" in old else ""
+            only_init = "init_sha256" in self.identity and all(change.startswith("init_sha256") for change in changes)
+            remedy = ", or go on with it without --init" if only_init and began_with(self.path) else ""
             raise UserError(f"{self.path} holds another run ({shown}{more}): choose another --out{remedy}")
 
 
 def began_with(path: Path) -> dict[str, str]:
     """``init_sha256`` of a run in ``path`` that has begun with other weights and has a checkpoint of its own: they are needed no
     more, and may be gone. Nothing for any other."""
-    if not (path / IDENTITY).is_file() or not any(map(is_folder, (path / "checkpoints").glob("step-*"))):
+    if not (path / IDENTITY).is_file() or not saved_in(path):
         return {}
     return {name: value for name, value in _read_json(path / IDENTITY).items() if name == "init_sha256"}
 
