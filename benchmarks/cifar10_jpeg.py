@@ -6,7 +6,7 @@
     ganeval train (the same) --steps 0 --out UNTRAINED
     python benchmarks/cifar10_jpeg.py UNTRAINED RUN --weights resnet56-4bfd9763.th
 
-It scores the untrained networks and some of the run's checkpoints under ``small-v1`` on the public classifier
+It scores the untrained networks and some of the run's checkpoints under ``small-v2`` on the public classifier
 ``resnet56-cifar10``, writes the scores as one table, and keeps log, recipe, curve and grids beside it. The rows of the first and
 of the last checkpoint go to ``leaderboards/measured``.
 """
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def scored(checkpoint: Path, weights: Path) -> ScoreCard:
-    """The card of a checkpoint under small-v1."""
+    """The card of a checkpoint under small-v2."""
     print(checkpoint, file=sys.stderr)
     return score(checkpoint, extractor=f"resnet56-cifar10:{weights}")
 

@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/methods_on_digits.py                  # every method, about 45 minutes
     OMP_NUM_THREADS=1 python benchmarks/methods_on_digits.py reacgan sngan    # these; other rows of the file are kept
 
-Writes benchmarks/results/methods_on_digits.csv: FD-digits-cnn (protocol small-v1) of the untrained generator and after 200
-steps, and whether it fell; ``recipe`` is the beginning of the recipe's SHA-256. 200 steps are a smoke test: the numbers say
-nothing about which method is better.
+Writes benchmarks/results/methods_on_digits.csv: FD-digits-cnn (the same under small-v1 and small-v2) of the untrained generator
+and after 200 steps, and whether it fell; ``recipe`` is the beginning of the recipe's SHA-256. 200 steps are a smoke test: the
+numbers say nothing about which method is better.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def ours(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--protocol", default="torch-fidelity" if "torch-fidelity" in PROTOCOLS.names() else "small-v1")
+    parser.add_argument("--protocol", default="torch-fidelity" if "torch-fidelity" in PROTOCOLS.names() else "small-v2")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     count = 40 if options.quick else options.images

@@ -1,4 +1,4 @@
-"""Do standard errors say how far scores move? Of the shipped digits generator, under ``small-v1``.
+"""Do standard errors say how far scores move? Of the shipped digits generator, under ``small-v2``.
 
     python benchmarks/standard_errors.py            40 sets of 1,000 images, labels balanced and drawn: about 4 minutes
     python benchmarks/standard_errors.py --quick    a smoke test of seconds
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from side_by_side import figure, machine, report
 
+from ganeval.banks import Banks
 from ganeval.data.registry import find_dataset
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.registry import find_extractor
@@ -48,7 +49,7 @@ def row(plan: LabelPlan, key: str, scores: Sequence[Measured]) -> dict[str, obje
 
 
 def rows(sets: int, count: int) -> list[dict[str, object]]:
-    protocol = PROTOCOLS.get("small-v1")
+    protocol = PROTOCOLS.get("small-v2")
     generator, extractor, digits = load_generator(CHECKPOINT), find_extractor("digits-cnn"), find_dataset("digits")
     real = digits.load("train", generator.resolution)
     found = extractor(real.images)
@@ -58,7 +59,8 @@ def rows(sets: int, count: int) -> list[dict[str, object]]:
     for plan in PLANS:
         scores: dict[str, list[Measured]] = {}
         for seed in range(sets):
-            fake = bank_of(generator, extractor, count, seed, plan)
+            given = bank_of(generator, extractor, count, seed, plan)
+            fake = Banks(given, reference, None, "").ordered(protocol.sample_order).fake
             for metric in protocol.resolved(digits).metrics:
                 for key, measured in measure(metric, fake, reference, protocol.jackknife_groups).items():
                     scores.setdefault(key, []).append(measured)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ganeval import __version__
+from ganeval import __version__, defaults
 from ganeval.banks import reference_bank, reference_size
 from ganeval.data.registry import find_dataset
 from ganeval.environment import find_device
@@ -35,7 +35,7 @@ class Reference:
 
 
 def reference_of(
-    dataset: str, *, protocol: str = "small-v1", extractor: str | None = None, precision: Precision = "fp32",
+    dataset: str, *, protocol: str = defaults.PROTOCOL, extractor: str | None = None, precision: Precision = "fp32",
     resolution: int | None = None, device: str | torch.device = "auto", talk: Talk | None = None,
 ) -> Reference:  # fmt: skip
     """The moments that ``dataset``'s reference split has under ``protocol``, from the cache where they were computed before.

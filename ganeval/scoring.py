@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ganeval import batch_statistics
+from ganeval import batch_statistics, defaults
 from ganeval.banks import Banks, banks_of, reference_size
 from ganeval.computable import Wanted, computable, meaningful
 from ganeval.data.base import Dataset
@@ -34,7 +34,7 @@ ALONE = "inception"
 
 
 def score(
-    source: str | Path, *, protocol: str = "small-v1", metrics: Sequence[str] | None = None,
+    source: str | Path, *, protocol: str = defaults.PROTOCOL, metrics: Sequence[str] | None = None,
     dataset: str | Dataset | None = None,
     reference: str | Path | None = None, extractor: str | None = None, num: int | None = None,
     statistics: batch_statistics.Statistics | None = None, truncation: float | None = None, seed: int = 0,

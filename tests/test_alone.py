@@ -37,7 +37,7 @@ def test_what_needs_no_reference_is_scored(stranger: Path, capsys: pytest.Captur
     assert card.deviations == ("no reference", f"{COUNT} images instead of 5,000")
     (left_out,) = card.left_out
     named, _, why = left_out.partition(": ")
-    metrics = PROTOCOLS.get("small-v1").metrics
+    metrics = PROTOCOLS.get("small-v2").metrics
     assert set(named.split(", ")) == {value.key for metric in metrics for value in metric.values} - {"is"}
     assert why == "stranger does not say what it was trained on: give --dataset NAME (with 10 classes, 16 px: digits)"
     text = canonical_json(card.to_json())
@@ -116,7 +116,7 @@ def test_what_means_nothing_on_the_extractor_is_left_out_unless_it_is_asked_for(
     tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Inception: class logits, but not of the dataset's classes."""
-    small = PROTOCOLS.get("small-v1")
+    small = PROTOCOLS.get("small-v2")
     few = dataclasses.replace(small, metrics=(small.metrics[0], *small.metrics[2:4], small.metrics[5]))
     monkeypatch.setitem(PROTOCOLS._items, "for-a-test", few)
     monkeypatch.setattr(ClassifierExtractor, "__init__", _nameless(ClassifierExtractor.__init__))

@@ -192,7 +192,7 @@ def test_an_interrupt_is_not_a_failed_metric(ganeval: Callable[..., Result], mon
     [
         ("recipes", "reacgan digits"),
         ("datasets", "digits ready: 10 classes, 1 x 16 px, train 1,297, test 500"),
-        ("protocols", "small-v1 "),
+        ("protocols", "small-v2 "),
         ("metrics", "fid ↓ FID, elsewhere FD-<extractor>"),
         ("extractors", "digits-cnn a classifier of the dataset digits"),
     ],

@@ -66,7 +66,7 @@ def test_a_card_fits_80_columns_with_one_line_per_metric(card: ScoreCard, capsys
     ]  # fmt: skip
     assert lines[4].split() == ["FD-digits-cnn", "↓", "143.2", "0.75", "141.5", "…", "144.9", "0.114"]
     assert lines[5].split()[2:] == ["-0.0002236", "0.00038", "-0.0011", "…", "0.0006", "-0.0233"]
-    assert lines[10].startswith("protocol small-v1 ")
+    assert lines[10].startswith("protocol small-v2 ")
     assert ", seed 0; extractor digits-cnn (test accuracy 9" in lines[10]
     assert lines[11].startswith("5,000 images against 1,297 real; held out: 500; ")
     assert len(lines) == 12
@@ -101,7 +101,7 @@ def test_what_is_beside_the_protocol_is_said(card: ScoreCard, capsys: pytest.Cap
 def test_too_few_images_for_errors_is_said_below_the_table(card: ScoreCard, capsys: pytest.CaptureFixture[str]) -> None:
     why = "no standard errors by the jackknife: it needs 10 images, one per group"
     bare = replace(card, scores=tuple(replace(score, std_error=None, interval=None) for score in card.scores))
-    for few, protocol, said in ((7, "small-v1", True), (10, "small-v1", False), (7, "cas-v1", False)):
+    for few, protocol, said in ((7, "small-v2", True), (10, "small-v2", False), (7, "cas-v1", False)):
         lines = shown(replace(bare, counts={**card.counts, "fake": few}, protocol=protocol), capsys)
         assert (why in lines) == said
     assert why not in shown(replace(card, counts={**card.counts, "fake": 7}), capsys)
@@ -131,7 +131,7 @@ def test_a_leaderboard_is_cut_into_blocks_of_whole_columns(
     done = ganeval("leaderboard", "show", "digits", "--root", tmp_path)
     lines = [line.rstrip() for line in click.unstyle(done.stdout).splitlines()]
     assert (done.exit_code, done.stderr) == (0, "")
-    assert lines[0].startswith("digits: small-v1 (")
+    assert lines[0].startswith("digits: small-v2 (")
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
     blocks = [line for line in lines if line.startswith("rank")]

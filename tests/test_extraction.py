@@ -34,7 +34,7 @@ def silent(what: str, done: int, total: int) -> None:
 
 @pytest.fixture(scope="module")
 def samples(tiny_run: Path) -> Samples:
-    return Samples(load_generator(tiny_run), find_dataset("digits").classes, PROTOCOLS.get("small-v1"), 700, seed=3)
+    return Samples(load_generator(tiny_run), find_dataset("digits").classes, PROTOCOLS.get("small-v2"), 700, seed=3)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])

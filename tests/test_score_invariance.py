@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganeval import defaults
 from ganeval.data.registry import find_dataset
 from ganeval.extractors import classifier
 from ganeval.sampling import generate
@@ -44,7 +45,7 @@ def test_the_pieces_in_which_features_are_extracted_do_not_matter(
     assert fresh(tiny_run, tmp_path / "pieces", monkeypatch) == expected
 
 
-def test_the_order_of_images_matters_to_no_metric_of_our_protocol_and_to_two_of_others(
+def test_the_order_of_images_matters_to_no_metric_of_our_protocols_and_to_two_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANEVAL_HOME", str(tmp_path / "home"))
@@ -58,8 +59,9 @@ def test_the_order_of_images_matters_to_no_metric_of_our_protocol_and_to_two_of_
             each.key: each for each in score(tmp_path / name, protocol=protocol, dataset="digits", extractor="digits-cnn").scores
         }
 
-    a, b = (scored(f"{n}.npz", order, "ganeval-v1") for n, order in enumerate((torch.arange(len(images)), shuffled)))
-    assert a == b
-    assert {"kid", "is", "fid_inf", "f8"} <= a.keys()
+    for protocol, some in (("ganeval-v1", {"kid", "is", "fid_inf", "f8"}), (defaults.PROTOCOL, {"kid", "is", "recall"})):
+        a, b = (scored(f"{n}.npz", order, protocol) for n, order in enumerate((torch.arange(len(images)), shuffled)))
+        assert a == b
+        assert some <= a.keys()
     c, d = (scored(f"{n}.npz", order, "torch-fidelity") for n, order in enumerate((torch.arange(len(images)), shuffled)))
     assert {key for key in c if abs(float(c[key].value or 0) / float(d[key].value or 1) - 1) > 1e-9} == {"kid", "is"}

@@ -151,7 +151,7 @@ def test_a_reference_is_that_of_the_score_and_costs_nothing_the_second_time(
     first = score(few_digits, dataset="digits", metrics=["fid"])
     made = reference_of("digits")
     made.write(tmp_path / "digits.npz")
-    expected = {"dataset": "digits", "split": "train", "resolution": 16, "protocol": "small-v1", "extractor": "digits-cnn"}
+    expected = {"dataset": "digits", "split": "train", "resolution": 16, "protocol": "small-v2", "extractor": "digits-cnn"}
     assert {name: made.record[name] for name in expected} == expected
     assert (made.moments.count, made.record["dataset_sha256"]) == (1297, first.reference_sha256)
 
@@ -211,7 +211,7 @@ def test_two_files_are_compared_as_pytorch_fid_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"protocol": "other-v1", "protocol_sha256": "0" * 64}, "is a reference of protocol other-v1, not of small-v1"),
+        ({"protocol": "other-v1", "protocol_sha256": "0" * 64}, "is a reference of protocol other-v1, not of small-v2"),
         ({"extractor": "inception", "extractor_fingerprint": "0"}, "is of the extractor inception, not of digits-cnn"),
         ({"resolution": 32}, "is of images of 32 px, not of 16 px"),
     ],
@@ -240,8 +240,8 @@ def test_ganeval_ref_writes_the_file_and_says_what_it_is(ganeval: Callable[..., 
     done = ganeval("ref", "digits", "--out", tmp_path / "digits.npz")
     summary, path = done.stdout.splitlines()
     assert (done.exit_code, done.stderr, path) == (0, "", str(tmp_path / "digits.npz"))
-    sha256 = PROTOCOLS.get("small-v1").sha256()[:8]
-    assert summary.startswith(f"digits train: 1,297 images of 16 px, 64 features of digits-cnn, protocol small-v1 {sha256}; ")
+    sha256 = PROTOCOLS.get("small-v2").sha256()[:8]
+    assert summary.startswith(f"digits train: 1,297 images of 16 px, 64 features of digits-cnn, protocol small-v2 {sha256}; ")
     found = read_statistics(tmp_path / "digits.npz")
     assert found.record["extractor_fingerprint"] == find_extractor("digits-cnn").fingerprint
     bad = ganeval("ref", "digits", "--out", tmp_path / "digits.csv")
@@ -251,9 +251,9 @@ def test_ganeval_ref_writes_the_file_and_says_what_it_is(ganeval: Callable[..., 
 
 def test_statistics_of_images_that_keep_their_size_go_with_any_other(tmp_path: Path) -> None:
     record = {**reference_of("digits").record, "resolution": 48}
-    own = dataclasses.replace(PROTOCOLS.get("small-v1"), reference_size="own")
+    own = dataclasses.replace(PROTOCOLS.get("small-v2"), reference_size="own")
     write_statistics(tmp_path / "own.npz", moments(0, dimensions=64), {**record, "protocol_sha256": own.sha256()})
     statistics = read_statistics(tmp_path / "own.npz")
     statistics.require(find_extractor("digits-cnn"), own, 16)
     with pytest.raises(UserError, match="is a reference of protocol"):
-        statistics.require(find_extractor("digits-cnn"), PROTOCOLS.get("small-v1"), 16)
+        statistics.require(find_extractor("digits-cnn"), PROTOCOLS.get("small-v2"), 16)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganeval import defaults
 from ganeval.cli.options import DEVICE, PATH, with_weights
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Compute reference statistics, keep them and write them.")
 @click.argument("dataset")
-@click.option("--protocol", default="small-v1", show_default=True, help="Which split; see 'ganeval ls protocols'.")
+@click.option("--protocol", default=defaults.PROTOCOL, show_default=True, help="Which split; see 'ganeval ls protocols'.")
 @click.option("--extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own; see 'ganeval ls extractors'.")
 @click.option("--weights", type=PATH, metavar="FILE", help="Of the extractor: EXTRACTOR:FILE for short.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the extractor.")

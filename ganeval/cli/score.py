@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganeval import defaults
 from ganeval.cli.cards import give_card
 from ganeval.cli.options import (
     CHECKPOINT,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Score a checkpoint, a run, images, features or statistics.")
 @click.argument("source", type=PATH)
-@click.option("--protocol", default="small-v1", show_default=True, help="How; see 'ganeval ls protocols'.")
+@click.option("--protocol", default=defaults.PROTOCOL, show_default=True, help="How; see 'ganeval ls protocols'.")
 @click.option("--metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'.  [default: all of the protocol]")
 @click.option("--dataset", metavar="NAME|PATH", help="What given images are held against.")
 @click.option("--reference", type=PATH, metavar="FILE", help="Statistics (.npz) in place of its images.")

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from ganeval import defaults
 from ganeval.errors import UserError
 
 OPTIONS = (
     click.option("--eval-every", type=click.IntRange(1), metavar="STEPS", help="Score, and point 'best' to the best checkpoint."),
-    click.option("--protocol", metavar="NAME", help="How; see 'ganeval ls protocols'.  [default: small-v1]"),
+    click.option("--protocol", metavar="NAME", help=f"How; see 'ganeval ls protocols'.  [default: {defaults.PROTOCOL}]"),
     click.option("--eval-metrics", metavar="A,B", help="Keys of 'ganeval ls metrics'; fid is always added.  [default: all]"),
     click.option("--eval-num", type=click.IntRange(1), metavar="N", help="Generated images, instead of the protocol's number."),
     click.option("--eval-extractor", metavar="NAME[:PATH]", help="Instead of the dataset's own."),
@@ -49,5 +50,5 @@ def watching_habits(
     viewers: dict[str, Opener] = {"tensorboard": TensorBoard} if tensorboard and is_installed() else {}
     if wandb is not None:
         viewers["wandb"] = wandb_of(wandb)
-    evaluation = Evaluation(eval_every, protocol or "small-v1", metrics, eval_num, eval_extractor) if eval_every else None
+    evaluation = Evaluation(eval_every, protocol or defaults.PROTOCOL, metrics, eval_num, eval_extractor) if eval_every else None
     return {"evaluation": evaluation, "on_nan": parse_policy(on_nan), "viewers": viewers}

@@ -49,7 +49,7 @@ ELSEWHERE = {
     "fakes": "50,000 in most papers, 10,000 in StudioGAN 0.3 on CIFAR; FID falls with the number (its bias is about a / N)",
     "fakes_follow_reference": "StudioGAN outside ImageNet and its subsets",
     "labels": (
-        "i.i.d. uniform in torch-fidelity, BigGAN and StudioGAN, after the reference in StyleGAN, exactly balanced in small-v1 "
+        "i.i.d. uniform in torch-fidelity, BigGAN and StudioGAN, after the reference in StyleGAN, exactly balanced in small-v2 "
         "and ganeval-v1"
     ),
     "weights": "the average (EMA) in BigGAN, StyleGAN and StudioGAN's tables; the generator itself in papers without an average",
@@ -70,7 +70,7 @@ ELSEWHERE = {
 PARAMETERS = {
     ("frechet", "ddof"): ("covariances are normalised by N minus this", "0 in StyleGAN, 1 everywhere else; tr S / N"),
     ("kernel", "subsets"): ("pairs of subsets whose distances are averaged", "100 in torch-fidelity, clean-fid, StyleGAN; 50"),
-    ("kernel", "subset_size"): ("images of each set in a subset", "1000; 250 in small-v1, whose sets are small"),
+    ("kernel", "subset_size"): ("images of each set in a subset", "1000; 250 in small-v2, whose sets are small"),
     ("kernel", "seed"): ("draws the subsets, generated images first", "2020 in torch-fidelity; none in clean-fid and StyleGAN"),
     ("inception_score", "splits"): (
         "parts whose scores are averaged",

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ganeval import defaults
 from ganeval.data.base import Dataset
 from ganeval.errors import UserError
 from ganeval.measuring import wanted_values
@@ -36,7 +37,7 @@ class Evaluation:
     """
 
     every: int
-    protocol: str = "small-v1"
+    protocol: str = defaults.PROTOCOL
     metrics: tuple[str, ...] | None = None
     num: int | None = None
     extractor: str | None = None

@@ -40,7 +40,7 @@ def card(
         "recipe_sha256": "r" * 64, "training_seed": 7, "generator_parameters": 1_234_567,
     }  # fmt: skip
     made = ScoreCard(
-        dataset="digits", resolution=16, source=source, protocol="small-v1", protocol_sha256="p" * 64,
+        dataset="digits", resolution=16, source=source, protocol="small-v2", protocol_sha256="p" * 64,
         reference_sha256="f" * 64, extractor={"name": extractor, "sha256": weights or extractor.encode().hex(), "record": {}},
         counts={"fake": 5000, "reference": 1297, "floor": 500}, seed=0, scores=scores(extractor, fd, top1), deviations=(),
         environment={"ganeval": "1", "torch": "2", "device": "cpu", "date": "2026-01-01T00:00:00Z"}, seconds=1.0,
@@ -59,7 +59,7 @@ def test_every_fact_of_a_card_has_its_cell(tmp_path: Path) -> None:
     (row,) = rows(path)
     assert row == {
         "dataset": "digits", "resolution": "16", "method": "reacgan", "backbone": "biggan", "conditioning": "d2dce",
-        "steps": "3000", "batch_size": "64", "training_seed": "7", "parameters_m": "1.23457", "protocol": "small-v1",
+        "steps": "3000", "batch_size": "64", "training_seed": "7", "parameters_m": "1.23457", "protocol": "small-v2",
         "extractor": "digits-cnn", "fakes": "5000", "references": "1297", "seed": "0", "status": "ok", "deviations": "",
         "selection": "", "non_finite_updates": "",
         "FD-digits-cnn": "1.5", "FD-digits-cnn se": "0.0625", "FD-digits-cnn floor": "0.25",
@@ -193,7 +193,7 @@ def test_where_nothing_can_be_ranked_the_table_is_shown_all_the_same(tmp_path: P
 
 @pytest.mark.parametrize(
     "changes",
-    [{"protocol": "small-v2", "protocol_sha256": "q" * 64}, {"protocol_sha256": "q" * 64}, {"extractor": "inception"},
+    [{"protocol": "small-v3", "protocol_sha256": "q" * 64}, {"protocol_sha256": "q" * 64}, {"extractor": "inception"},
      {"weights": "0"}, {"reference_sha256": "g" * 64}, {"resolution": 32}],
 )  # fmt: skip
 def test_what_differs_in_protocol_extractor_or_reference_is_ranked_apart(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -328,13 +328,13 @@ def test_exported_markdown_is_a_table_per_ranking(ganeval: Callable[..., Result]
     add(tmp_path, card("three", 3.0, extractor="inception"))
     done = ganeval("leaderboard", "export", "digits", "--format", "markdown", "--root", tmp_path)
     assert done.stdout == (
-        "**digits: small-v1 (pppppppp) on digits-cnn (64696769), 16 px**\n\n"
+        "**digits: small-v2 (pppppppp) on digits-cnn (64696769), 16 px**\n\n"
         "| rank | method | steps | training_seed | fakes | FD-digits-cnn | Top-1-digits-cnn |\n"
         "| --- | --- | --- | --- | --- | --- | --- |\n"
         "| 1 | one | 3000 | 7 | 5000 | 1 ± 0.062 | 0.5 ± 0.062 |\n"
         "| 2 | two | 3000 | 7 | 5000 | 2 ± 0.062 | 0.5 ± 0.062 |\n"
         "|  | held-out real |  |  |  | 0.25 | 0.25 |\n\n"
-        "**digits: small-v1 (pppppppp) on inception (696e6365), 16 px**\n\n"
+        "**digits: small-v2 (pppppppp) on inception (696e6365), 16 px**\n\n"
         "| rank | method | steps | training_seed | fakes | FID | Top-1 |\n"
         "| --- | --- | --- | --- | --- | --- | --- |\n"
         "| 1 | three | 3000 | 7 | 5000 | 3 ± 0.062 | 0.5 ± 0.062 |\n"

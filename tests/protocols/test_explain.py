@@ -70,7 +70,7 @@ def test_diff_has_what_differs_and_nothing_else(ganeval: Callable[..., Result]) 
 
 
 def test_an_unknown_protocol_names_the_nearest(ganeval: Callable[..., Result]) -> None:
-    for words in (("show", "studiogan-v0.5"), ("diff", "small-v1", "studiogan-v0.5")):
+    for words in (("show", "studiogan-v0.5"), ("diff", "small-v2", "studiogan-v0.5")):
         done = ganeval("protocol", *words)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "unknown protocol 'studiogan-v0.5': did you mean studiogan-v0.4" in done.stderr

@@ -28,6 +28,7 @@ from ganeval.scoring import score
 from ganeval.sources import Samples, open_source
 
 SMALL_V1 = "8b0aa5ee8ad13b7ab39bda97418c50acad97d66349b764c49e39d336ce98a13d"
+SMALL_V2 = "6cbbff8fc9b5e3facf3171db9f3d12c66f1b0dcb5528987005b8c06cace42093"
 """In rows of leaderboards/measured: it never changes."""
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,12 +48,13 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Protocol]:
 
 def test_the_hash_that_is_in_published_rows() -> None:
     assert PROTOCOLS.get("small-v1").sha256() == SMALL_V1
-    assert SMALL_V1 in (ROOT / "leaderboards" / "measured" / "digits.csv").read_text(encoding="utf-8")
+    assert PROTOCOLS.get("small-v2").sha256() == SMALL_V2
+    assert SMALL_V2 in (ROOT / "leaderboards" / "measured" / "digits.csv").read_text(encoding="utf-8")
 
 
 def test_the_protocols_that_there_are() -> None:
     assert set(PROTOCOLS.names()) >= {
-        "small-v1", "ganeval-v1", "studiogan-v0.3", "studiogan-v0.4", "torch-fidelity", "clean-fid", "ttur", "am-gan",
+        "small-v2", "small-v1", "ganeval-v1", "studiogan-v0.3", "studiogan-v0.4", "torch-fidelity", "clean-fid", "ttur", "am-gan",
         "stylegan-50k",
     }  # fmt: skip
     assert all(protocol.name == name for name, protocol in PROTOCOLS)
@@ -222,7 +224,7 @@ def test_precision_and_recall_against_a_part_of_the_reference() -> None:
 
 
 def test_ours_has_every_metric_of_the_small_one() -> None:
-    ours, small = PROTOCOLS.get("ganeval-v1"), PROTOCOLS.get("small-v1")
+    ours, small = PROTOCOLS.get("ganeval-v1"), PROTOCOLS.get("small-v2")
     assert ours.metrics == METRICS
     assert {metric.name for metric in small.metrics} <= {metric.name for metric in ours.metrics}
     assert (ours.fakes, ours.reference_split, ours.reference_count, ours.labels) == (50_000, "train", None, "balanced")

@@ -59,7 +59,7 @@ def opened() -> Callable[..., tuple[Source, Dataset | None]]:
     """The source at a path, and its dataset."""
 
     def open_it(path: Path, dataset: str | None = "digits", num: int | None = None, reference: bool = False) -> tuple:
-        rules = PROTOCOLS.get("small-v1")
+        rules = PROTOCOLS.get("small-v2")
         return open_source(path, rules, dataset, num=num, seed=0, device=torch.device("cpu"), reference=reference)
 
     return open_it

@@ -29,7 +29,7 @@ def test_saved_features_of_a_protocol_that_asks_the_dataset_are_of_that_protocol
     assert again.deviations == first.deviations
 
 
-@pytest.mark.parametrize("protocol", ["small-v1", "studiogan-v0.3", "studiogan-v0.4", "stylegan-50k"])
+@pytest.mark.parametrize("protocol", ["small-v2", "studiogan-v0.3", "studiogan-v0.4", "stylegan-50k"])
 def test_a_reference_of_every_protocol_is_taken_by_it(
     ganeval: Callable[..., Result], tiny_run: Path, tmp_path: Path, protocol: str
 ) -> None:

@@ -112,10 +112,10 @@ def opened_or_refused(read: Callable[[Path], Any], content: bytes, name: str) ->
 def use(path: Path) -> None:
     """All there is of the source at ``path``."""
     source, dataset = open_source(
-        path, PROTOCOLS.get("small-v1"), "digits", num=None, seed=0, device=torch.device("cpu"), reference=False
+        path, PROTOCOLS.get("small-v2"), "digits", num=None, seed=0, device=torch.device("cpu"), reference=False
     )
     assert dataset is not None
-    source.deviations(PROTOCOLS.get("small-v1"))
+    source.deviations(PROTOCOLS.get("small-v2"))
     if isinstance(source, ImageSource):
         seen = 0
         for images, labels in source.batches():
@@ -174,7 +174,7 @@ def test_a_bank_is_read_or_refused(file: str, data: st.DataObject) -> None:
         save_bank(path, bank, {"source": {}, "extractor": extractor.fingerprint})
         (path / file).write_bytes(data.draw(mutations((path / file).read_bytes())))
         try:
-            source, _ = open_source(path, PROTOCOLS.get("small-v1"), "digits", num=None, seed=0, device=torch.device("cpu"))
+            source, _ = open_source(path, PROTOCOLS.get("small-v2"), "digits", num=None, seed=0, device=torch.device("cpu"))
             assert isinstance(source, FeatureSource)
             assert len(source.bank(extractor)) == 12
         except UserError:

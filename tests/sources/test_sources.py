@@ -18,7 +18,7 @@ from ganeval.protocols import PROTOCOLS
 from ganeval.sources import Images, Source, open_generator, open_source
 
 CPU = torch.device("cpu")
-RULES = PROTOCOLS.get("small-v1")
+RULES = PROTOCOLS.get("small-v2")
 
 
 def opened(path: Path, dataset: str | None = None, num: int | None = None, seed: int = 0) -> tuple[Source, Dataset]:
