@@ -77,7 +77,7 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
         ("train reacgan", "Missing argument 'DATASET' (see 'ganeval train --help')"),
         ("train reacgan digits --steps none", "'none' is not a valid integer range (see 'ganeval train --help')"),
         ("score nowhere", "nothing at nowhere: give a checkpoint folder, a run, a .pth file of PyTorch-StudioGAN, "),
-        ("score nowhere --protocol small-v3", "unknown protocol 'small-v3': did you mean small-v2?"),
+        ("score nowhere --protocol small-v3", "unknown protocol 'small-v3': did you mean small-v2 or small-v1?"),
         ("score nowhere --metrics fidd", "unknown metric 'fidd': did you mean fid"),
         ("score nowhere --metrics ,", "--metrics ',' names no metric: write keys such as fid,is"),
         ("score nowhere --out /proc/nowhere/card.json", "cannot write /proc/nowhere: no such file or directory"),

@@ -252,7 +252,7 @@ def test_every_verb_says_that_there_is_no_best(verb: str, ganeval: Callable[...,
     ("options", "said"),
     [
         (("--eval-metrics", "is,fdi"), "unknown metric 'fdi': did you mean fid?"),
-        (("--protocol", "small-v3"), "unknown protocol 'small-v3': did you mean small-v2?"),
+        (("--protocol", "small-v3"), "unknown protocol 'small-v3': did you mean small-v2 or small-v1?"),
     ],
 )
 def test_an_unknown_metric_or_protocol_is_said_before_anything_is_looked_for(
