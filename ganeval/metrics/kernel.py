@@ -7,7 +7,7 @@ arXiv 1801.01401). Unbiased, hence it may be slightly negative.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -18,6 +18,12 @@ from ganeval.features import FeatureBank, Float64, Int64
 from ganeval.metrics.base import METRICS, Metric, Need, Replicates, Value
 from ganeval.metrics.checks import Array, check_pair, given
 from ganeval.metrics.memory import kept
+
+WHOLE = 2**26
+"""The most kernels of two sets that are held at once: 512 MiB."""
+
+Cubes = Callable[[Int64, Int64], Float64]
+"""The indices (n,) of some samples and (m,) of others to their kernels (n, m), which are the caller's own."""
 
 
 class KernelDistance(NamedTuple):
@@ -37,7 +43,8 @@ class Subsets:
     seed: int = 2020
 
     def draw(self, n: int, m: int) -> Iterator[tuple[Int64, Int64]]:
-        """Indices into sets of ``n`` and of ``m`` samples; raises :class:`MetricError` where a set is smaller than a subset."""
+        """Ascending indices into sets of ``n`` and of ``m`` samples; raises :class:`MetricError` where a set is smaller than a
+        subset."""
         if not 2 <= self.size <= min(n, m):
             raise MetricError(
                 f"subsets of {self.size} cannot be drawn from sets of {n} and {m} samples: "
@@ -45,8 +52,8 @@ class Subsets:
             )
         stream = np.random.RandomState(self.seed)
         for _ in range(self.number):
-            first = stream.choice(n, self.size, replace=False)
-            yield first, stream.choice(m, self.size, replace=False)
+            first, second = (stream.choice(count, self.size, replace=False) for count in (n, m))
+            yield np.sort(first), np.sort(second)  # ascending ones are read from memory twice as fast
 
 
 def kernel_distance(x: Array, y: Array, subsets: int = 100, subset_size: int = 1000, seed: int = 2020) -> KernelDistance:
@@ -63,13 +70,23 @@ def kernel_distance(x: Array, y: Array, subsets: int = 100, subset_size: int = 1
 
 def sums_within(y: Array, others: int, drawn: Subsets) -> Float64:
     """(S,) the sum of the kernels of the samples of each subset of ``y`` with each other, beside a set of ``others`` samples."""
-    return np.array([_sum_within(y[j].astype(np.float64)) for _, j in drawn.draw(others, len(y))])
+    cubes = _cubes(y, y, drawn)
+    return np.array([_without_diagonal(cubes(j, j)).sum() for _, j in drawn.draw(others, len(y))])
 
 
 def _sums_of_subsets(x: Array, y: Array, drawn: Subsets, within: Float64) -> Iterator[tuple[KernelSums, Int64]]:
     """The sums of each pair of subsets, ``within`` from :func:`sums_within`, and the indices of the samples of ``x``."""
+    inside, across = _cubes(x, x, drawn), _cubes(x, y, drawn)
     for (i, j), yy in zip(drawn.draw(len(x), len(y)), within, strict=True):
-        yield _kernel_sums(x[i].astype(np.float64), y[j].astype(np.float64), float(yy)), i
+        yield _kernel_sums(inside(i, i), across(i, j), float(yy)), i
+
+
+def _cubes(x: Array, y: Array, drawn: Subsets) -> Cubes:
+    """The kernels of samples of ``x`` and of ``y``: all formed at once where that is less work than for each pair of subsets."""
+    if len(x) * len(y) <= min(WHOLE, drawn.number * drawn.size**2):
+        whole = _cubic(x.astype(np.float64), y.astype(np.float64))
+        return lambda i, j: whole[np.ix_(i, j)]
+    return lambda i, j: _cubic(x[i].astype(np.float64), y[j].astype(np.float64))
 
 
 def kernel_distances_without(x: Array, y: Array, group: Int64, drawn: Subsets, within: Float64) -> Float64:
@@ -105,15 +122,14 @@ class KernelSums(NamedTuple):
         return float(self.xx / (n * (n - 1)) + self.yy / (m * (m - 1)) - 2 * self.xy / (n * m))
 
 
-def _kernel_sums(x: Float64, y: Float64, yy: float) -> KernelSums:
-    rows, across = _cubic(x, x), _cubic(x, y)
-    xx = rows.sum() - _cubic_diagonal(x).sum()
-    np.fill_diagonal(rows, 0)
-    return KernelSums(rows, across.sum(axis=1), xx, yy, across.sum(), len(x), len(y))
+def _kernel_sums(inside: Float64, across: Float64, yy: float) -> KernelSums:
+    rows = _without_diagonal(inside)
+    return KernelSums(rows, across.sum(axis=1), rows.sum(), yy, across.sum(), *across.shape)
 
 
-def _sum_within(y: Float64) -> float:
-    return float(_cubic(y, y).sum() - _cubic_diagonal(y).sum())
+def _without_diagonal(kernels: Float64) -> Float64:
+    np.fill_diagonal(kernels, 0)
+    return kernels
 
 
 def _without_groups(sums: KernelSums, belongs: Float64) -> Float64:
@@ -130,19 +146,17 @@ def _without_groups(sums: KernelSums, belongs: Float64) -> Float64:
 
 def squared_discrepancy(x: Float64, y: Float64) -> float:
     """Unbiased MMD^2 of ``x`` (n, D) and ``y`` (m, D) under the cubic kernel; pairs of a sample with itself are left out."""
-    return _kernel_sums(x, y, _sum_within(y)).discrepancy()
+    return _kernel_sums(_cubic(x, x), _cubic(x, y), float(_without_diagonal(_cubic(y, y)).sum())).discrepancy()
 
 
 def _cubic(x: Float64, y: Float64) -> Float64:
-    return _cube(x @ y.T / x.shape[1] + 1)
-
-
-def _cubic_diagonal(x: Float64) -> Float64:
-    return _cube(np.square(x).sum(axis=1) / x.shape[1] + 1)
-
-
-def _cube(base: Float64) -> Float64:
-    return base * base * base  # a general power is many times slower
+    """(n, m) the kernels, in place: of large sets every further copy would be another hundred megabytes."""
+    base: Float64 = x @ y.T
+    base /= x.shape[1]
+    base += 1
+    square = np.square(base)  # a general power is many times slower
+    square *= base
+    return square
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 
 from ganeval.errors import MetricError
 from ganeval.features import FeatureBank
+from ganeval.metrics import kernel
 from ganeval.metrics.kernel import Kernel, Subsets, kernel_distance, kernel_distances_without, squared_discrepancy, sums_within
 from ganeval.uncertainty import jackknife
 
@@ -65,6 +66,16 @@ def test_full_subsets_do_not_depend_on_the_draw() -> None:
     result = kernel_distance(x, y, subsets=5, subset_size=40, seed=1)
     assert result.std == pytest.approx(0, abs=1e-12)
     assert result.mean == pytest.approx(squared_discrepancy(x.astype(np.float64), y.astype(np.float64)), rel=1e-12)
+
+
+def test_kernels_formed_once_are_those_of_every_pair_of_subsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, drawn = features(5, 130), features(6, 90, shift=0.2), Subsets(number=30, size=40)
+    group = np.arange(130) % 7
+    whole = kernel_distances_without(x, y, group, drawn, sums_within(y, len(x), drawn))
+    monkeypatch.setattr(kernel, "WHOLE", 0)
+    apart = kernel_distances_without(x, y, group, drawn, sums_within(y, len(x), drawn))
+    assert whole == pytest.approx(apart, rel=1e-11)
+    assert len(set(whole)) == 8
 
 
 def test_the_seed_draws_the_subsets() -> None:

@@ -39,6 +39,16 @@ def test_of_the_frechet_distance(fakes: int, reals: int, dimensions: int, groups
     assert len(set(plain)) == groups
 
 
+@pytest.mark.parametrize("singular_reference", [False, True])
+def test_of_the_frechet_distance_where_features_are_dead_or_follow_from_others(singular_reference: bool) -> None:
+    fake, real = bank(6, 300, 40), bank(7, 400, 40, 0.1)
+    for each in (fake, real) if singular_reference else (fake,):
+        each.features[:, 30:35], each.features[:, 35:] = 0, each.features[:, :5] * 0.5
+    own, plain = values(Frechet(), fake, real, groups_of(300, 10), "fid")
+    assert own == pytest.approx(plain, rel=1e-7)
+    assert np.std(own) == pytest.approx(np.std(plain), rel=1e-5)
+
+
 def test_fewer_samples_than_dimensions_take_the_short_way_to_the_same_distance() -> None:
     fake, real = bank(11, 30, 60), bank(12, 500, 60, 0.1)
     assert Frechet().compute(fake, real)["fid"] == pytest.approx(frechet.frechet_distance(fake.moments, real.moments), rel=1e-9)
