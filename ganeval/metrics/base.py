@@ -89,8 +89,8 @@ class Metric(ABC):
     def without_groups(self, fake: FeatureBank, reference: FeatureBank | None, group: Int64) -> Sequence[Mapping[str, float]]:
         """:meth:`compute` without each group of generated samples in turn; ``group`` (M,) numbers them from 0, none empty.
 
-        A metric overrides this where it can share work between the groups; the values must be those of ``compute``. Raises
-        ``MetricError`` where one of them cannot be had.
+        A metric overrides this where it can share work between the groups; the values must be those of ``compute`` but for
+        rounding. Raises ``MetricError`` where one of them cannot be had.
         """
         return [self.compute(fake.take(group != g), reference) for g in range(int(group.max()) + 1)]
 
