@@ -325,6 +325,29 @@ def test_a_file_where_a_folder_is_and_a_folder_where_a_file_is(refused: Refused,
     assert refused("train", "reacgan", "digits", "--out", file) == f"{file} is a file: choose another --out"
 
 
+@pytest.mark.parametrize(
+    ("words", "a", "b"),
+    [
+        ("score source.npz --out source.npz --per-class -", "SOURCE source.npz", "--out source.npz"),
+        ("score source.npz --per-class linked.npz", "SOURCE source.npz", "--per-class linked.npz"),
+        ("score source.npz --out a.txt --per-class ./a.txt", "--out a.txt", "--per-class a.txt"),
+        ("score model.pth --out a.npz --save-images a.npz", "--out a.npz", "--save-images a.npz"),
+        ("score source.npz --reference r.npz --out r.npz", "--reference r.npz", "--out r.npz"),
+        ("score source.npz --extractor inception --weights w.pth --out w.pth", "--weights w.pth", "--out w.pth"),
+        ("cas source.npz --dataset digits --out source.npz", "SOURCE source.npz", "--out source.npz"),
+        ("sample model.pth --out model.pth", "CHECKPOINT model.pth", "--out model.pth"),
+        ("ref digits --extractor inception --weights w.npz --out w.npz", "--weights w.npz", "--out w.npz"),
+    ],
+)
+def test_what_is_written_never_replaces_what_is_read_or_else_is_written(
+    refused: Refused, words: str, a: str, b: str, tmp_path: Path
+) -> None:
+    for name in ("source.npz", "model.pth", "r.npz", "w.pth", "w.npz"):
+        (tmp_path / name).write_bytes(b"precious")
+    (tmp_path / "linked.npz").symlink_to("source.npz")
+    assert refused(*words.split()) == f"{a} and {b} are the same file: give two names"
+
+
 def test_a_cache_that_cannot_be_written(refused: Refused, tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANEVAL_HOME", "/proc/nowhere")
     line = refused("score", tiny_run, "--metrics", "fid", "--num", "10")
