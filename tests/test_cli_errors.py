@@ -143,6 +143,16 @@ def test_more_images_than_fit_into_memory_are_refused_before_the_work(
     assert line == f"20,000,000,000 images to train on {said}"
 
 
+def test_real_images_that_do_not_fit_into_memory_are_refused_before_the_work(
+    refused: Refused, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganeval.environment.memory", lambda: 64 * 2**30)
+    for words in (("digits",), (images, "--extractor", "digits-cnn")):
+        line = refused("ref", *words, "--resolution", "200000")
+        assert " images of 200000x200000 pixels take " in line
+        assert line.endswith("GiB of memory, and this machine has 64: choose a smaller resolution or fewer images")
+
+
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])
 def test_a_grid_that_is_none(refused: Refused, tiny_run: Path, grid: str) -> None:
     line = refused("sample", tiny_run, "--out", "grid.png", "--grid", grid)
