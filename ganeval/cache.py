@@ -75,7 +75,10 @@ def _cached(
             try:
                 return load(folder)
             except UserError:
-                shutil.rmtree(folder)
+                if folder.is_dir():
+                    shutil.rmtree(folder)
+                else:
+                    folder.unlink()
         found = compute()
         remove_unfinished(folder.parent, folder.name)
         save(folder, found, key)

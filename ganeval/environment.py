@@ -67,8 +67,11 @@ def memory() -> int:
         return UNKNOWN_MEMORY
 
 
-def require_memory(needed: int, what: str) -> None:
-    """Raise ``UserError`` before the work where ``what``, ``needed`` bytes at the very least, cannot be held when it is done."""
+def require_memory(needed: int, what: str, remedy: str = "ask for fewer images") -> None:
+    """Raise ``UserError`` before the work where ``what``, ``needed`` bytes at the very least, cannot be held when it is done.
+
+    ``remedy`` says what to do.
+    """
     if needed > memory():
         have = f"take {needed / 2**30:,.0f} GiB of memory, and this machine has {memory() / 2**30:,.0f}"
-        raise UserError(f"{what} {have}: ask for fewer images")
+        raise UserError(f"{what} {have}: {remedy}")

@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 
 from ganeval.errors import UserError
@@ -51,6 +52,15 @@ def require_writable(path: Path) -> None:
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder, give the name of a file")
     require_folder(path.parent)
+
+
+def require_apart(written: Mapping[str, Path | None], read: Mapping[str, Path | None] | None = None) -> None:
+    """Raise :class:`UserError` where what is to be ``written``, by the name of its option, would replace another such file or one
+    that is ``read``."""
+    given = [(name, path) for name, path in {**(read or {}), **written}.items() if path is not None]
+    for (one, a), (other, b) in combinations(given, 2):
+        if other in written and (a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))):
+            raise UserError(f"{one} {a} and {other} {b} are the same file: give two names")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_what_a_bank_lacks_it_lacks_after_loading(optional: str) -> None:
     assert getattr(load_bank(entry()), optional) is None
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "manifest", "no manifest", "no tensors", "empty"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "manifest", "no manifest", "no tensors", "empty", "file"])
 def test_a_damaged_entry_is_computed_anew(damage: str) -> None:
     compute = Computed()
     cached_bank(KEY, compute)
@@ -82,6 +83,9 @@ def test_a_damaged_entry_is_computed_anew(damage: str) -> None:
         tensors.write_bytes(content[:-5])
     elif damage == "manifest":
         manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 9'))
+    elif damage == "file":
+        shutil.rmtree(tensors.parent)
+        manifest.parent.write_bytes(content)
     else:
         for file in {"no manifest": [manifest], "no tensors": [tensors], "empty": [manifest, tensors]}[damage]:
             file.unlink()

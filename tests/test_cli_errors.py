@@ -143,6 +143,16 @@ def test_more_images_than_fit_into_memory_are_refused_before_the_work(
     assert line == f"20,000,000,000 images to train on {said}"
 
 
+def test_real_images_that_do_not_fit_into_memory_are_refused_before_the_work(
+    refused: Refused, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganeval.environment.memory", lambda: 64 * 2**30)
+    for words in (("digits",), (images, "--extractor", "digits-cnn")):
+        line = refused("ref", *words, "--resolution", "200000")
+        assert " images of 200000x200000 pixels take " in line
+        assert line.endswith("GiB of memory, and this machine has 64: choose a smaller resolution or fewer images")
+
+
 @pytest.mark.parametrize("grid", ["nonsense", "8", "8x", "x8", "0x8", "8x8x8", "-8x8", "²x8", "8 x 8", "99999x99999"])
 def test_a_grid_that_is_none(refused: Refused, tiny_run: Path, grid: str) -> None:
     line = refused("sample", tiny_run, "--out", "grid.png", "--grid", grid)
@@ -323,6 +333,29 @@ def test_a_file_where_a_folder_is_and_a_folder_where_a_file_is(refused: Refused,
     assert refused("classifier", "train", "digits", "--out", images).startswith(f"{images} exists")
     (file, *_) = (images / "0").iterdir()
     assert refused("train", "reacgan", "digits", "--out", file) == f"{file} is a file: choose another --out"
+
+
+@pytest.mark.parametrize(
+    ("words", "a", "b"),
+    [
+        ("score source.npz --out source.npz --per-class -", "SOURCE source.npz", "--out source.npz"),
+        ("score source.npz --per-class linked.npz", "SOURCE source.npz", "--per-class linked.npz"),
+        ("score source.npz --out a.txt --per-class ./a.txt", "--out a.txt", "--per-class a.txt"),
+        ("score model.pth --out a.npz --save-images a.npz", "--out a.npz", "--save-images a.npz"),
+        ("score source.npz --reference r.npz --out r.npz", "--reference r.npz", "--out r.npz"),
+        ("score source.npz --extractor inception --weights w.pth --out w.pth", "--weights w.pth", "--out w.pth"),
+        ("cas source.npz --dataset digits --out source.npz", "SOURCE source.npz", "--out source.npz"),
+        ("sample model.pth --out model.pth", "CHECKPOINT model.pth", "--out model.pth"),
+        ("ref digits --extractor inception --weights w.npz --out w.npz", "--weights w.npz", "--out w.npz"),
+    ],
+)
+def test_what_is_written_never_replaces_what_is_read_or_else_is_written(
+    refused: Refused, words: str, a: str, b: str, tmp_path: Path
+) -> None:
+    for name in ("source.npz", "model.pth", "r.npz", "w.pth", "w.npz"):
+        (tmp_path / name).write_bytes(b"precious")
+    (tmp_path / "linked.npz").symlink_to("source.npz")
+    assert refused(*words.split()) == f"{a} and {b} are the same file: give two names"
 
 
 def test_a_cache_that_cannot_be_written(refused: Refused, tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

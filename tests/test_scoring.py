@@ -315,3 +315,10 @@ def test_images_that_are_altered_are_said_so(tmp_path: Path, small_protocol: Cal
         said[name] = [each for each in card.deviations if "images of" in each or "reference" in each]
     cut = "images of 16x18 cut to the square in their middle"
     assert said == {"even": [cut], "mixed": [cut, "reference images cut and resampled to 16x16"]}
+
+
+def test_an_array_of_images_that_are_cut_is_said_so_as_a_folder_of_them_is(tmp_path: Path) -> None:
+    for name, shape, said in (("even", (6, 8, 8, 1), []), ("oblong", (6, 10, 8, 1), ["images of 8x10 cut"])):
+        np.savez(tmp_path / name, arr_0=np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+        card = score(tmp_path / f"{name}.npz", dataset="digits", metrics=["fid"])
+        assert [each.partition(" to ")[0] for each in card.deviations if "cut" in each] == said

@@ -55,11 +55,12 @@ def cas(
     from ganeval.classifiers.aloud import training_progress
     from ganeval.classifiers.recipe import find_classifier_recipe
     from ganeval.classifiers.training import Stopped
-    from ganeval.files import require_folder, require_writable
+    from ganeval.files import require_apart, require_folder, require_writable
     from ganeval.importers.studiogan import Hints
     from ganeval.terminal import extraction_progress
 
     chosen = find_classifier_recipe(recipe, *overrides, epochs=epochs)
+    require_apart({"--out": out}, {"SOURCE": source})
     if out:
         require_writable(out)
     if leaderboard:

@@ -42,8 +42,8 @@ def curve(runs: tuple[Path, ...], out: Path, table: Path | None) -> None:
 def _require_two_files(out: Path, table: Path | None) -> None:
     """Raise ``UserError`` where the picture's name is not a PNG's, or is the table's too."""
     from ganeval.errors import UserError
+    from ganeval.files import require_apart
 
     if out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: the picture is a PNG, give a name that ends in .png")
-    if table and (out.resolve() == table.resolve() or (out.exists() and table.exists() and out.samefile(table))):
-        raise UserError(f"--out {out} and --csv {table} are the same file: give two names")
+    require_apart({"--out": out, "--csv": table})

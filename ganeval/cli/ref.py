@@ -36,10 +36,11 @@ def ref(
     ganeval score samples/ --reference digits.npz
     """
     from ganeval.errors import UserError
-    from ganeval.files import require_writable
+    from ganeval.files import require_apart, require_writable
     from ganeval.reference import reference_of
     from ganeval.terminal import extraction_progress
 
+    require_apart({"--out": out}, {"--weights": weights})
     if out:
         require_writable(out)
         if out.suffix.lower() != ".npz":

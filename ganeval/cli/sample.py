@@ -40,11 +40,12 @@ def sample(
     """
     from ganeval.batch_statistics import Running, parse_statistics
     from ganeval.environment import find_device
-    from ganeval.files import require_writable
+    from ganeval.files import require_apart, require_writable
     from ganeval.sampling import Manner, sample_grid
     from ganeval.sources import open_generator
 
     columns, rows = _grid_size(grid)
+    require_apart({"--out": out}, {"CHECKPOINT": checkpoint})
     require_writable(out)
     manner = Manner(statistics=parse_statistics(statistics) if statistics else Running(), truncation=truncation)
     generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device), which=which)

@@ -84,7 +84,7 @@ def score(
     ganeval score samples.npz --reference digits.npz
     """
     from ganeval.batch_statistics import parse_statistics
-    from ganeval.files import require_folder, require_writable
+    from ganeval.files import require_apart, require_folder, require_writable
     from ganeval.importers.studiogan import Hints
     from ganeval.scoring import score as run_scoring
     from ganeval.sources.saving import Keep
@@ -94,10 +94,13 @@ def score(
     printed = str(per_class) == "-"
     if printed and as_json:
         raise UserError("--json and --per-class - both print to stdout: give --per-class a file, the card holds the table too")
+    table = None if printed else per_class
+    written = {"--out": out, "--per-class": table, "--save-images": save_images, "--save-features": save_features}
+    require_apart(written, {"SOURCE": source, "--reference": reference, "--weights": weights})
     keys = _keys(metrics) if metrics is not None else None
     with team() as processes, extraction_progress() as talk:
         if processes.first:
-            for path in (out, None if printed else per_class):
+            for path in (out, table):
                 if path:
                     require_writable(path)
             if leaderboard:
@@ -113,7 +116,7 @@ def score(
         return  # with 0 whatever became of the metrics: torchrun would end the one that has yet to print
     give_card(card, as_json=as_json, out=out, leaderboard=leaderboard, shown=not printed)
     if per_class:
-        _give_classes(card, None if printed else per_class)
+        _give_classes(card, table)
     sys.exit(1 if card.failed else 0)
 
 

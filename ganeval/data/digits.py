@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganeval.data.base import Dataset, ImageSet
+from ganeval.data.images import require_room
 from ganeval.data.registry import DATASETS
 from ganeval.errors import UserError
 
@@ -76,9 +77,10 @@ class Digits(Dataset):
     mirrored = False
 
     def read(self, split: str, resolution: int) -> ImageSet:
-        """Images uint8 (N, 1, R, R) in the file's order; raises ``UserError`` below 8 pixels."""
+        """Images uint8 (N, 1, R, R) in the file's order; raises ``UserError`` below 8 pixels and beyond the memory."""
         if resolution < SOURCE_SIZE:
             raise UserError(f"digits cannot be shown at {resolution} pixels: set data.resolution={SOURCE_SIZE} or more")
+        require_room(self.splits[split], self.channels, resolution)
         images, labels = _source()
         mask = held_out(labels) if split == "test" else ~held_out(labels)
         pixels = enlarge(images[mask], resolution)

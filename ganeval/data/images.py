@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 from torch import Tensor
 
 from ganeval.data.places import P, Place
+from ganeval.environment import require_memory
 from ganeval.errors import UserError
 
 T = TypeVar("T")
@@ -82,8 +83,10 @@ def header_of(data: bytes, path: object) -> Header:
 def read_images(paths: Sequence[Path], resolution: int, channels: int) -> Tensor:
     """Every file decoded once: uint8 (N, channels, R, R) in the order of ``paths``; ``channels`` is 1 or 3.
 
-    Raises ``UserError`` with the path of the first file that is damaged or of a mode that is not read.
+    Raises ``UserError`` with the path of the first file that is damaged or of a mode that is not read, and for images that this
+    machine's memory cannot hold.
     """
+    require_room(len(paths), channels, resolution)
     images = torch.empty((len(paths), channels, resolution, resolution), dtype=torch.uint8)
     rows = images.numpy()
 
@@ -92,6 +95,12 @@ def read_images(paths: Sequence[Path], resolution: int, channels: int) -> Tensor
 
     in_threads(read, range(len(paths)))
     return images
+
+
+def require_room(count: int, channels: int, resolution: int) -> None:
+    """Raise ``UserError`` where ``count`` images, uint8, cannot be held in memory."""
+    what = f"{count:,} images of {resolution}x{resolution} pixels"
+    require_memory(count * channels * resolution**2, what, "choose a smaller resolution or fewer images")
 
 
 def read_file(path: Place) -> bytes:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ganeval.cache import home
 from ganeval.errors import UserError
 from ganeval.files import UNFINISHED, disk_errors, fsync, remove_unfinished, require_folder
-from ganeval.importers.pickles import read_pickle
+from ganeval.importers.pickles import is_plain, read_pickle
 
 SECONDS = 30
 """Without a byte from the server before a download is given up."""
@@ -214,4 +214,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     content = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path} holds no weights: a state_dict is a dictionary of tensors by name")
+    strange = [name for name, value in content.items() if not is_plain(value)]
+    if strange:
+        raise UserError(f"{path}: the weight '{strange[0]}' is sparse, quantised, complex, or without numbers")
     return {str(name).removeprefix("module."): value for name, value in content.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganeval.errors import UserError
 
@@ -43,3 +44,9 @@ def read_pickle(path: Path) -> Any:
         else:
             reason = "is no file of torch.save with tensors and numbers alone, or it is damaged; nothing in it was executed"
         raise UserError(f"{path} {reason}") from error
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether the tensor's numbers are there, all of them, and real: others are lost or altered where a network takes them."""
+    dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    return dense and not tensor.is_complex()

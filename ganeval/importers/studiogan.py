@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from ganeval.conditioning.base import Conditioning, Discriminator
 from ganeval.errors import UserError
-from ganeval.importers.pickles import read_pickle
+from ganeval.importers.pickles import is_plain, read_pickle
 from ganeval.importers.studiogan_heads import head_of
-from ganeval.importers.studiogan_keys import State, check_names, listing, translate
+from ganeval.importers.studiogan_keys import State, check_names, check_ranks, listing, translate
 from ganeval.importers.studiogan_networks import Candidate, Evidence, body_family, generator_family
 from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.networks.base import Backbone, Generator, ImageShape
@@ -149,8 +149,11 @@ def _size(shape: ImageShape) -> str:
 def _state_dict(path: Path) -> State:
     content = read_pickle(path)
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not state or not all(_is_named(*item) for item in state.items()):
         raise UserError(f"{path} holds no state dict: give a file model=G..., model=G_ema... or model=D... of PyTorch-StudioGAN")
+    strange = [key for key, tensor in state.items() if not is_plain(tensor)]
+    if strange:
+        raise UserError(f"{path} has weights that are sparse, quantised, complex, or without numbers: {listing(strange)}")
     if any(_STYLEGAN.match(key) for key in state):
         raise UserError(
             f"{path} holds a StyleGAN network: of PyTorch-StudioGAN's backbones ganeval has deep_conv, resnet, big_resnet "
@@ -159,9 +162,14 @@ def _state_dict(path: Path) -> State:
     return state
 
 
+def _is_named(name: object, tensor: object) -> bool:
+    return isinstance(name, str) and isinstance(tensor, Tensor)
+
+
 def _generator(state: State, evidence: Evidence, power_iterations: int, hints: Hints) -> GeneratorWeights:
     family = generator_family(evidence.shapes)
     check_names(state, family.names)
+    check_ranks(evidence.shapes)
 
     def build(candidate: Candidate) -> Generator:
         return candidate.backbone.generator(candidate.shape, candidate.num_classes)
@@ -172,7 +180,9 @@ def _generator(state: State, evidence: Evidence, power_iterations: int, hints: H
 
 
 def _discriminator(state: State, evidence: Evidence, num_classes: int | None, power_iterations: int) -> DiscriminatorWeights:
-    family, head = body_family(evidence.shapes), head_of(evidence.shapes, num_classes)
+    family = body_family(evidence.shapes)
+    check_ranks(evidence.shapes)
+    head = head_of(evidence.shapes, num_classes)
     check_names(state, family.names.with_top(head.names))
 
     def build(candidate: Candidate) -> Discriminator:

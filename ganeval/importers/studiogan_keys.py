@@ -18,6 +18,9 @@ from ganeval.errors import UserError
 State = Mapping[str, Tensor]
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.0\.(.+)")
+_RANKS = ((re.compile(r"(input_)?(de)?conv\w*"), 4), (re.compile(r"linear\w*|shared|embedding\w*|gain|info_\w+"), 2))
+"""Sides of a weight's shape by the last part of its module's name, for those from whose shapes settings are inferred."""
+
 _LEAVES = {"weight_orig": "weight", "weight_u": "u", "weight_v": "v"}
 _ATTENTION = {
     "sigma": "sigma",
@@ -94,6 +97,19 @@ def weight_shapes(state: State) -> Shapes:
         if leaf in ("weight", "weight_orig"):
             found[module] = tuple(tensor.shape)
     return found
+
+
+def check_ranks(shapes: Shapes) -> None:
+    """Raise ``UserError`` with up to five weights that are no convolution or no matrix where their names say so, or empty."""
+    strange = [f"{module} {shape}" for module, shape in shapes.items() if len(shape) != _rank(module, shape) or 0 in shape]
+    if strange:
+        raise UserError(f"has weights of unexpected shapes: {listing(strange)}")
+
+
+def _rank(module: str, shape: tuple[int, ...]) -> int:
+    """How many sides the weight of ``module`` has upstream; its own number where nothing is inferred from it."""
+    leaf = module.rpartition(".")[2]
+    return next((rank for name, rank in _RANKS if name.fullmatch(leaf)), len(shape))
 
 
 @dataclass(frozen=True)

@@ -171,3 +171,8 @@ def uneven_labels(source: Source, labels: Tensor, protocol: Protocol) -> list[st
     per_class = torch.bincount(labels, minlength=len(source.classes)).tolist()
     uneven = protocol.labels == "balanced" and max(per_class) - min(per_class) > 1
     return [f"{min(per_class)} to {max(per_class)} images per class instead of equally many"] if uneven else []
+
+
+def cut(width: int, height: int) -> list[str]:
+    """The deviation of images of which only the square in their middle is taken."""
+    return [f"images of {width}x{height} cut to the square in their middle"] if width != height else []

@@ -18,7 +18,7 @@ from ganeval.data.places import Place
 from ganeval.errors import UserError
 from ganeval.protocols import Protocol
 from ganeval.protocols.base import SampleOrder
-from ganeval.sources.base import Batches, ImageSource, other_count, uneven_labels
+from ganeval.sources.base import Batches, ImageSource, cut, other_count, uneven_labels
 
 BATCH = 256
 
@@ -72,9 +72,7 @@ class ImageFiles(ImageSource):
     def deviations(self, protocol: Protocol) -> list[str]:
         labels = _labels_of(self.files)
         said = ["images without labels"] if labels is None else uneven_labels(self, labels, protocol)
-        width, height = self.size
-        cut = [f"images of {width}x{height} cut to the square in their middle"] if width != height else []
-        return other_count(self, protocol) + said + cut
+        return other_count(self, protocol) + said + cut(*self.size)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Batches:
         wanted = self.files[start:stop]

@@ -16,7 +16,7 @@ from ganeval.data.base import Dataset
 from ganeval.errors import UserError
 from ganeval.npz import Npz
 from ganeval.protocols import Protocol
-from ganeval.sources.base import KINDS, Batches, ImageSource, Kind, Opened, Request, other_count, uneven_labels
+from ganeval.sources.base import KINDS, Batches, ImageSource, Kind, Opened, Request, cut, other_count, uneven_labels
 
 BATCH = 256
 IMAGES, LABELS = ("images", "arr_0"), ("labels", "arr_1")
@@ -46,7 +46,8 @@ class ArrayImages(ImageSource):
 
     def deviations(self, protocol: Protocol) -> list[str]:
         said = ["images without labels"] if self.labels is None else uneven_labels(self, self.labels, protocol)
-        return other_count(self, protocol) + said
+        height, width = _size(self.file.header(self.name).shape, self.layout)
+        return other_count(self, protocol) + said + cut(width, height)
 
     def batches(self, start: int = 0, stop: int | None = None) -> Batches:
         end, first = self.count if stop is None else stop, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -165,13 +166,18 @@ class _Array:
 
 @contextmanager
 def _new_npz(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive to fill; at the end it is flushed and takes the name ``path``. Where the block raises, nothing is left."""
+    """The archive to fill; at the end it is flushed and takes the name ``path``. Where the block raises, nothing is left.
+
+    Raises ``UserError`` where another process has written ``path`` in the meantime.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f"{UNFINISHED}{path.name}"
+    unfinished = path.parent / f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}"
     try:
         with zipfile.ZipFile(unfinished, "w") as archive:
             yield archive
         fsync(unfinished)
+        if path.exists():
+            raise UserError(f"{path} exists: choose another name for the images or remove it")
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)

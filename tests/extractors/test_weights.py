@@ -239,6 +239,14 @@ def test_a_file_without_weights(tmp_path: Path, content: object) -> None:
         open_weights(path, "net")
 
 
+@pytest.mark.parametrize("strange", [torch.eye(3).to_sparse(), torch.zeros(3, dtype=torch.complex64)], ids=["sparse", "complex"])
+def test_weights_that_are_no_plain_numbers(strange: torch.Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "strange.th"
+    torch.save({"weight": strange}, path)
+    with pytest.raises(UserError, match="'weight' is sparse, quantised, complex, or without numbers"):
+        open_weights(path, "resnet20-cifar10")
+
+
 def test_no_file_at_the_path(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file at .*gone.pth: write net:PATH"):
         open_weights(tmp_path / "gone.pth", "net")

@@ -241,6 +241,34 @@ def test_missing_and_misshapen_weights_are_refused(key: str, tmp_path: Path) -> 
         read_studiogan(write(tmp_path, {**state, key: zeros(*whole.shape, 2)}))
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (0,), (0, 0), (2, 2, 2), (0, 0, 0, 0), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize(("section", "network"), [*((name, "G") for name in GENERATORS), *((name, "D") for name in BODIES)])
+def test_weights_of_any_shape_are_refused_in_words(section: str, network: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    state = listed(section, network)
+    for key in (key for key in state if re.search(r"(linear|shared|embedding|gain|conv0|conv2d1|input_conv)\w*\.weight", key)):
+        if key.startswith(("linear", "shared", "embedding", "input_conv", "blocks.0.")):
+            with pytest.raises(UserError, match=r"unexpected shapes|no weight"):
+                read_studiogan(write(tmp_path, {**state, key: zeros(*shape)}))
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [torch.eye(3).to_sparse(), torch.zeros(3, dtype=torch.complex64), torch.zeros(3, device="meta")],
+    ids=["sparse", "complex", "meta"],
+)
+def test_weights_that_are_no_plain_numbers_are_refused(strange: Tensor, tmp_path: Path) -> None:
+    state = listed("CIFAR10/SNGAN", "G")
+    with pytest.raises(UserError, match=r"sparse, quantised, complex, or without numbers: linear0\.bias$"):
+        read_studiogan(write(tmp_path, {**state, "linear0.bias": strange}))
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "numbered.pth"
+    torch.save({0: torch.zeros(3)}, path)
+    with pytest.raises(UserError, match="holds no state dict"):
+        read_studiogan(path)
+
+
 def test_unknown_plans_are_refused(tmp_path: Path) -> None:
     state = listed("CIFAR10/SNGAN", "G")
     more = {f"blocks.{number}.0.conv2d1.weight": zeros(256, 256, 3, 3) for number in range(3, 9)}

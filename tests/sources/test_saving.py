@@ -63,6 +63,21 @@ def test_what_breaks_off_leaves_nothing(name: str, tiny_run: Path, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["folder", "array.npz"])
+def test_of_two_that_write_one_name_the_first_to_finish_stays(
+    name: str, tiny_run: Path, tmp_path: Path, opened: Callable, everything: Callable
+) -> None:
+    first, second = (Saved(opened(tiny_run, None, num=num)[0], tmp_path / name) for num in (300, 301))
+    batches = second.batches()
+    next(batches)
+    first.finish()
+    with pytest.raises(UserError, match=name):
+        list(batches)
+    expected = torch.cat([images for images, _ in generate(load_generator(tiny_run), 300)])
+    assert torch.equal(everything(opened(tmp_path / name)[0])[0], expected)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_nothing_is_written_unasked(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     score(tiny_run, num=COUNT, metrics=["fid"])
