@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 
 from ganeval.errors import UserError
@@ -55,12 +55,15 @@ def require_writable(path: Path) -> None:
 
 
 def require_apart(written: Mapping[str, Path | None], read: Mapping[str, Path | None] | None = None) -> None:
-    """Raise :class:`UserError` where what is to be ``written``, by the name of its option, would replace another such file or one
-    that is ``read``."""
+    """Raise :class:`UserError` where what is to be ``written``, by the name of its option, would replace one that is ``read`` or
+    another such file, or lie inside of it."""
     given = [(name, path) for name, path in {**(read or {}), **written}.items() if path is not None]
     for (one, a), (other, b) in combinations(given, 2):
         if other in written and (a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))):
             raise UserError(f"{one} {a} and {other} {b} are the same file: give two names")
+    for (one, a), (other, b) in permutations([pair for pair in given if pair[0] in written], 2):
+        if a.resolve() in b.resolve().parents:
+            raise UserError(f"{other} {b} lies inside of {one} {a}: give two places")
 
 
 def write_text(path: Path, text: str) -> None:

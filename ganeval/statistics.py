@@ -106,7 +106,7 @@ def read_statistics(path: Path) -> Statistics:
     mean, cov = _mean_and_covariance(file)
     if "ganeval" not in file:
         _require_covariance(path, cov)
-        return Statistics(path, Moments(mean, (cov + cov.T) / 2, None), None, hash_of(path))
+        return Statistics(path, Moments(mean, _symmetric(cov), None), None, hash_of(path))
     record = _record(file)
     moments = Moments(mean, cov, record["count"])
     if record["moments_sha256"] != _hash_of(moments):
@@ -169,11 +169,17 @@ def _mean_and_covariance(file: Npz) -> tuple[Float64, Float64]:
     return mean, cov
 
 
+def _symmetric(cov: Float64) -> Float64:
+    """``cov`` without what rounding left between it and its transpose; the halves of large numbers do not overflow."""
+    halved: Float64 = cov / 2 + cov.T / 2
+    return halved
+
+
 def _require_covariance(path: Path, cov: Float64) -> None:
     largest = float(np.abs(cov).max())
     if float(np.abs(cov - cov.T).max()) > ASYMMETRY * largest:
         raise UserError(f"{path}: sigma is not symmetric, so it is no covariance")
-    matrix = torch.from_numpy((cov + cov.T) / 2)
+    matrix = torch.from_numpy(_symmetric(cov))
     if torch.linalg.cholesky_ex(matrix)[1] == 0:
         return
     eigenvalues = torch.linalg.eigvalsh(matrix)

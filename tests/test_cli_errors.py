@@ -358,6 +358,20 @@ def test_what_is_written_never_replaces_what_is_read_or_else_is_written(
     assert refused(*words.split()) == f"{a} and {b} are the same file: give two names"
 
 
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ("--save-features out/features", "--save-images out"),
+        ("--save-images out/images", "--save-features out"),
+        ("--out out/card.json", "--save-features out"),
+    ],
+)
+def test_what_is_written_does_not_lie_inside_of_what_else_is(refused: Refused, inner: str, outer: str, tmp_path: Path) -> None:
+    said = refused("score", "model.pth", *inner.split(), *outer.split())
+    assert said == f"{inner} lies inside of {outer}: give two places"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cache_that_cannot_be_written(refused: Refused, tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANEVAL_HOME", "/proc/nowhere")
     line = refused("score", tiny_run, "--metrics", "fid", "--num", "10")

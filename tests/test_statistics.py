@@ -95,6 +95,13 @@ def test_the_files_of_others(kind: object, more: dict[str, np.ndarray], tmp_path
     np.testing.assert_allclose(found.moments.cov, a.cov, rtol=1e-6)
 
 
+def test_a_covariance_of_the_largest_numbers_does_not_overflow(tmp_path: Path) -> None:
+    np.savez(tmp_path / "large.npz", mu=np.zeros(2), sigma=np.diag([1.5e308, 1.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_statistics(tmp_path / "large.npz").moments.cov[0, 0] == 1.5e308
+
+
 def test_a_singular_covariance_in_float32_is_one(tmp_path: Path) -> None:
     thin = moments_of(np.random.default_rng(0).standard_normal((40, 300)) * 5)
     np.savez(tmp_path / "thin.npz", mu=thin.mean.astype(np.float32), sigma=thin.cov.astype(np.float32))
