@@ -315,3 +315,13 @@ def test_images_that_are_altered_are_said_so(tmp_path: Path, small_protocol: Cal
         said[name] = [each for each in card.deviations if "images of" in each or "reference" in each]
     cut = "images of 16x18 cut to the square in their middle"
     assert said == {"even": [cut], "mixed": [cut, "reference images cut and resampled to 16x16"]}
+
+
+def test_no_images_are_not_the_protocols_number_of_images(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match="num is 0: give a number of images from 1 on"):
+        score(tiny_run, num=0, metrics=["fid"])
+
+
+def test_a_text_is_no_list_of_metrics(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics is the text 'fid': give a list of keys"):
+        score(tiny_run, metrics="fid")
