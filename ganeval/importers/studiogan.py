@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from ganeval.checkpoints import is_folder
 from ganeval.conditioning.base import Conditioning, Discriminator
-from ganeval.errors import UserError
+from ganeval.errors import UserError, listing
 from ganeval.importers.pickles import read_pickle
 from ganeval.importers.studiogan_heads import head_of
-from ganeval.importers.studiogan_keys import State, check_names, listing, translate
+from ganeval.importers.studiogan_keys import State, check_names, translate
 from ganeval.importers.studiogan_networks import Candidate, Evidence, body_family, generator_family
 from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.networks.base import Backbone, Generator, ImageShape
