@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, TypeVar
 
@@ -26,6 +26,12 @@ class MetricError(UserError):
 
     In a score it becomes the metric's status; it never becomes a number.
     """
+
+
+def listing(keys: Iterable[str]) -> str:
+    """The first five of ``keys``, and how many more there are."""
+    every = list(keys)
+    return ", ".join(every[:5]) + (f" and {len(every) - 5} more" if len(every) > 5 else "")
 
 
 @contextmanager

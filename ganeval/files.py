@@ -51,7 +51,19 @@ def require_writable(path: Path) -> None:
     """Raise :class:`UserError` before the work, not after it, where the file ``path`` could not be written."""
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder, give the name of a file")
-    require_folder(path.parent)
+    if not _is_special(path):
+        require_folder(_behind_links(path).parent)
+    elif not os.access(path, os.W_OK):
+        raise UserError(f"cannot write {path}: permission denied")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether ``path`` is a device or a pipe, be it by links: to replace that by a file would be the end of it."""
+    return path.exists() and not path.is_file()
+
+
+def _behind_links(path: Path) -> Path:
+    return path.resolve() if path.is_symlink() else path
 
 
 def require_apart(written: Mapping[str, Path | None], read: Mapping[str, Path | None] | None = None) -> None:
@@ -72,8 +84,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` atomically; the folder is made where it is missing."""
+    """Write ``content`` to ``path`` atomically; the folder is made where it is missing.
+
+    A link stays one: the file it leads to is written. So does a device or a pipe, which is written as it is.
+    """
     with disk_errors(path):
+        if _is_special(path):
+            with path.open("wb") as stream:
+                stream.write(content)
+            return
+        path = _behind_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.parent / f"{UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}"
         try:

@@ -24,8 +24,10 @@ from ganeval.uncertainty import Measured, measure
 def wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
     """The metrics that give the wanted ``keys``, the protocol's before those asked for beside it.
 
-    All of the protocol's for ``None``. Raises ``UserError`` for a key that no metric has.
+    All of the protocol's for ``None``. Raises ``UserError`` for a key that no metric has, and for a text in place of a list.
     """
+    if isinstance(keys, str):  # a sequence too, of its letters
+        raise UserError(f"metrics is the text '{keys}': give a list of keys such as ['fid', 'is'] (see 'ganeval ls metrics')")
     own = {metric.name for metric in protocol.metrics}
     others = [metric for name, metric in METRICS if name not in own] if keys else []
     known = {value.key for metric in (*protocol.metrics, *others) for value in metric.values}

@@ -20,9 +20,10 @@ def import_all(package: str) -> None:
 
 
 def unknown(noun: str, name: str, names: Iterable[str], listing: str = "") -> UserError:
-    """The error for an unknown ``name``: the nearest known names, or all of them."""
+    """The error for an unknown ``name``: the nearest known names, capitals aside, or all of them."""
     known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    folded = {text.casefold(): text for text in known}
+    near = [folded[text] for text in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
     return UserError(f"unknown {noun} '{name}': {hint}{listing}")
 

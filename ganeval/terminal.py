@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -257,6 +258,13 @@ def _table() -> Table:
 
 
 def _stdout() -> Console:
-    """Text as it is; wide enough for any table when the output is not a terminal."""
+    """Text as it is, what cannot be encoded escaped; wide enough for any table when the output is not a terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     wide = None if Console().is_terminal else 10_000
-    return Console(width=wide, markup=False, emoji=False, highlight=False)
+    return _Stdout(width=wide, markup=False, emoji=False, highlight=False)
+
+
+class _Stdout(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the process with status 1, which says that a metric failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -61,6 +62,17 @@ class Group(click.Group):
             _say("interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our results went away (| head): nothing is left to say, not even at interpreter exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of our results went away (| head): nothing is left to say.
+            _forget_what_is_printed()
             ctx.exit(0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _forget_what_is_printed()
+            _say("no space left on device: make room, the same command goes on")
+            ctx.exit(UserError.exit_status)
+
+
+def _forget_what_is_printed() -> None:
+    """Nothing more reaches stdout, not even what is flushed at interpreter exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -178,6 +178,40 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_is_written_is_written_where_nobody_reads_what_is_printed(tiny_run: Path, tmp_path: Path) -> None:
+    card, table = tmp_path / "card.json", tmp_path / "classes.csv"
+    words = ("score", tiny_run, "--num", "60", "--metrics", "fid", "--out", card, "--leaderboard", tmp_path, "--per-class", table)
+    readable, writable = os.pipe()
+    os.close(readable)
+    done = subprocess.run(
+        [sys.executable, "-m", "ganeval", *map(str, words)], stdout=writable, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writable)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(card.read_text())["kind"] == "scorecard"
+    assert table.exists()
+    assert (tmp_path / "measured" / "digits.csv").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+@pytest.mark.parametrize("words", [("ls", "metrics"), ("protocol", "diff", "clean-fid", "ttur")])
+def test_a_full_disk_behind_stdout_is_one_line(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "ganeval", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("ganeval: no space left on device")
+
+
+def test_what_stdout_cannot_encode_is_escaped() -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    root = Path(__file__).parents[1] / "leaderboards"
+    words = [sys.executable, "-m", "ganeval", "leaderboard", "show", "digits", "--root", str(root)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1.121 \\xb1 0.023" in done.stdout
+
+
 def test_an_interrupt_is_not_a_failed_metric(ganeval: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

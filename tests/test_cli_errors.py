@@ -79,6 +79,7 @@ def images(real_folder: Path, tmp_path: Path) -> Path:
         ("score nowhere", "nothing at nowhere: give a checkpoint folder, a run, a .pth file of PyTorch-StudioGAN, "),
         ("score nowhere --protocol small-v3", "unknown protocol 'small-v3': did you mean small-v2 or small-v1?"),
         ("score nowhere --metrics fidd", "unknown metric 'fidd': did you mean fid"),
+        ("score nowhere --metrics FID", "unknown metric 'FID': did you mean fid"),
         ("score nowhere --metrics ,", "--metrics ',' names no metric: write keys such as fid,is"),
         ("score nowhere --out /proc/nowhere/card.json", "cannot write /proc/nowhere: no such file or directory"),
         ("score", "Missing argument 'SOURCE' (see 'ganeval score --help')"),
@@ -201,7 +202,21 @@ def test_a_classifier_is_no_gan_and_a_gan_no_classifier(refused: Refused, checkp
 def test_an_unknown_extractor(refused: Refused, tiny_run: Path) -> None:
     line = refused("score", tiny_run, "--extractor", "digits-cn")
     assert line.startswith("unknown extractor 'digits-cn': did you mean digits-cnn?")
+    assert "did you mean digits-cnn?" in refused("score", tiny_run, "--extractor", "Digits-CNN")
     assert refused("score", tiny_run, "--extractor", "classifier:nowhere") == "no checkpoint at nowhere"
+
+
+def test_a_path_without_the_name_of_the_extractor(refused: Refused, tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "my-cnn").mkdir()
+    (tmp_path / "my.pth").write_bytes(b"")
+    line = refused("score", tiny_run, "--extractor", "my-cnn")
+    assert line == "extractor 'my-cnn' is a path: write classifier:my-cnn"
+    assert refused("score", tiny_run, "--extractor", "my.pth").startswith("extractor 'my.pth' is a path: write NAME:my.pth")
+
+
+def test_a_grid_in_another_format_than_png(refused: Refused, tiny_run: Path) -> None:
+    line = refused("sample", tiny_run, "--out", "grid.jpg")
+    assert line == "--out grid.jpg: the grid is a PNG, give a name that ends in .png"
 
 
 def test_a_corrupt_image_is_named(refused: Refused, images: Path) -> None:

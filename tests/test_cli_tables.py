@@ -182,3 +182,6 @@ def test_a_failed_metric_is_status_1_with_everything_else_in_place(
     plain = ganeval(*words)
     assert plain.exit_code == 1
     assert "Top-1-cnn failed: the classes of cnn are not those of digits" in plain.stdout
+    classes = ganeval(*words, "--per-class", "-")
+    assert (classes.exit_code, classes.stdout[:10]) == (1, "class,name")
+    assert "Top-1-cnn failed: the classes of cnn are not those of digits\n" in classes.stderr

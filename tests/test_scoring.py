@@ -322,3 +322,13 @@ def test_an_array_of_images_that_are_cut_is_said_so_as_a_folder_of_them_is(tmp_p
         np.savez(tmp_path / name, arr_0=np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         card = score(tmp_path / f"{name}.npz", dataset="digits", metrics=["fid"])
         assert [each.partition(" to ")[0] for each in card.deviations if "cut" in each] == said
+
+
+def test_no_images_are_not_the_protocols_number_of_images(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match="num is 0: give a number of images from 1 on"):
+        score(tiny_run, num=0, metrics=["fid"])
+
+
+def test_a_text_is_no_list_of_metrics(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics is the text 'fid': give a list of keys"):
+        score(tiny_run, metrics="fid")

@@ -12,16 +12,31 @@ if TYPE_CHECKING:
 
 
 def give_card(card: ScoreCard, *, as_json: bool, out: Path | None, leaderboard: Path | None, shown: bool = True) -> None:
-    """Print ``card`` unless it is not ``shown``, as JSON or as a table; write it to ``out``, and its row to ``leaderboard``."""
+    """Print ``card`` unless it is not ``shown``, as JSON or as a table; write it to ``out``, and its row to ``leaderboard``.
+
+    What is written is written even where nobody reads what is printed.
+    """
+    try:
+        _print(card, as_json, shown)
+    finally:
+        _keep(card, out, leaderboard)
+
+
+def _print(card: ScoreCard, as_json: bool, shown: bool) -> None:
     from ganeval.checkpoints import canonical_json
-    from ganeval.files import write_text
-    from ganeval.leaderboard.table import add
     from ganeval.terminal import show_card
 
     if as_json:
         click.echo(canonical_json(card.to_json()), nl=False)
     elif shown:
         show_card(card)
+
+
+def _keep(card: ScoreCard, out: Path | None, leaderboard: Path | None) -> None:
+    from ganeval.checkpoints import canonical_json
+    from ganeval.files import write_text
+    from ganeval.leaderboard.table import add
+
     if out:
         write_text(out, canonical_json(card.to_json()))
     if leaderboard:

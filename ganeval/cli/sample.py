@@ -46,6 +46,8 @@ def sample(
 
     columns, rows = _grid_size(grid)
     require_apart({"--out": out}, {"CHECKPOINT": checkpoint})
+    if out.suffix.lower() not in ("", ".png"):
+        raise UserError(f"--out {out}: the grid is a PNG, give a name that ends in .png")
     require_writable(out)
     manner = Manner(statistics=parse_statistics(statistics) if statistics else Running(), truncation=truncation)
     generator = open_generator(checkpoint, "raw" if weights == "raw" else "ema", find_device(device), which=which)

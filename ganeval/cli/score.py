@@ -114,14 +114,19 @@ def score(
         )  # fmt: skip
     if not processes.first:
         return  # with 0 whatever became of the metrics: torchrun would end the one that has yet to print
-    give_card(card, as_json=as_json, out=out, leaderboard=leaderboard, shown=not printed)
-    if per_class:
-        _give_classes(card, table)
+    try:
+        give_card(card, as_json=as_json, out=out, leaderboard=leaderboard, shown=not printed)
+    finally:
+        if per_class:
+            _give_classes(card, table)
     sys.exit(1 if card.failed else 0)
 
 
 def _give_classes(card: ScoreCard, path: Path | None) -> None:
-    """Write the table of the classes to ``path``, or to stdout, and name the worst on stderr."""
+    """Write the table of the classes to ``path``, or to stdout, and name the worst on stderr.
+
+    What failed stands below the card; where the table is printed in its place, on stderr.
+    """
     from ganeval.files import write_text
     from ganeval.per_class import to_csv, worst
 
@@ -130,6 +135,8 @@ def _give_classes(card: ScoreCard, path: Path | None) -> None:
         write_text(path, table)
     else:
         click.echo(table, nl=False)
+        for score in card.failed:
+            click.echo(f"{score.column} {score.status}", err=True)
     names = worst(card.per_class)
     if names:
         click.echo(f"farthest from the real images of their class: {', '.join(names)}", err=True)

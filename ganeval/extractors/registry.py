@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ganeval.errors import UserError
@@ -51,6 +52,8 @@ class ExtractorRegistry(Registry[Factory]):
         package that cannot be imported."""
         points = list(entry_points(group=GROUP, name=name))
         if not points:
+            if name not in super().names() and Path(name).exists():
+                raise UserError(f"extractor '{name}' is a path: write {_with_name(Path(name))}")
             return super().get(name)
         owners = [_owner(point) for point in points] + (["ganeval"] if name in super().names() else [])
         if len(owners) > 1:
@@ -61,6 +64,11 @@ class ExtractorRegistry(Registry[Factory]):
         """The bundled extractors of ganeval that are installed. Those of others are not asked: that would import them."""
         own: list[tuple[str, object]] = [(name, Registry.get(self, name)) for name in Registry.names(self)]
         return [name for name, factory in own if isinstance(factory, Bundled) and factory.installed()]
+
+
+def _with_name(path: Path) -> str:
+    """How what is at ``path`` is given: a folder is a trained classifier, a file the weights of a network one has to name."""
+    return f"classifier:{path}" if path.is_dir() else f"NAME:{path} with the NAME of its network (see 'ganeval ls extractors')"
 
 
 def _owner(point: EntryPoint) -> str:

@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ganeval.checkpoints import is_folder
 from ganeval.conditioning.base import Conditioning, Discriminator
-from ganeval.errors import UserError
+from ganeval.errors import UserError, listing
 from ganeval.importers.pickles import is_plain, read_pickle
 from ganeval.importers.studiogan_heads import head_of
-from ganeval.importers.studiogan_keys import State, check_names, check_ranks, listing, translate
+from ganeval.importers.studiogan_keys import State, check_names, check_ranks, translate
 from ganeval.importers.studiogan_networks import Candidate, Evidence, body_family, generator_family
 from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.networks.base import Backbone, Generator, ImageShape
@@ -123,6 +124,8 @@ def load_discriminator(path: str | Path, num_classes: int | None = None) -> Disc
     :class:`~ganeval.conditioning.base.Verdict`. Raises ``UserError`` for a generator's file and for what
     :func:`read_studiogan` refuses.
     """
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: give a file model=D... of PyTorch-StudioGAN")
     found = read_studiogan(path, num_classes)
     if isinstance(found, GeneratorWeights):
         raise UserError(f"{path} holds a generator: give the file model=D... of the same run")
@@ -147,6 +150,8 @@ def _size(shape: ImageShape) -> str:
 
 
 def _state_dict(path: Path) -> State:
+    if path.suffix == ".safetensors" and is_folder(path.parent):
+        raise UserError(f"{path} is a part of the checkpoint {path.parent}: give that")
     content = read_pickle(path)
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(_is_named(*item) for item in state.items()):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from ganeval.errors import UserError
+from ganeval.errors import UserError, listing
 
 State = Mapping[str, Tensor]
 
@@ -165,9 +165,3 @@ def _table_of(key: str, names: Names, order: BlockOrder) -> Mapping[str, str]:
     if match is None:
         return names.top
     return _ATTENTION if int(match[1]) in order.attention else names.block
-
-
-def listing(keys: Iterable[str]) -> str:
-    """The first five of ``keys``, and how many more there are."""
-    every = list(keys)
-    return ", ".join(every[:5]) + (f" and {len(every) - 5} more" if len(every) > 5 else "")

@@ -50,7 +50,8 @@ def check_shape(kind: str, shape: ImageShape, resolutions: Collection[int]) -> N
     """Raise ``UserError`` for images this backbone has no network for."""
     if shape.resolution not in resolutions:
         known = ", ".join(str(resolution) for resolution in sorted(resolutions))
-        raise UserError(f"backbone '{kind}' has no network for {shape.resolution} px images: resize them to one of {known}")
+        what = f"backbone '{kind}' has no network for {shape.resolution} px images"
+        raise UserError(f"{what}: set data.resolution to one of {known}")
     if shape.channels not in (1, 3):
         raise UserError(f"backbone '{kind}' draws images with 1 or 3 channels, not {shape.channels}: convert the images")
 

@@ -94,8 +94,15 @@ def _hint(value: Any, name: str, path: str, keys: list[str]) -> Any:
         raise UserError(f"'{path}': {_sibling(path, keys, '').rstrip('.')} has no fields")
     names = [f.name for f in dataclasses.fields(value)]
     if name not in names:
+        below = [f"{part}.{name}" for part in names if path == name and name in _own_fields(getattr(value, part))]
+        if below:
+            raise UserError(f"unknown key '{path}': did you mean {' or '.join(below)}?")
         raise unknown("key", path, [_sibling(path, keys, known) for known in names])
     return get_type_hints(type(value))[name]
+
+
+def _own_fields(value: Any) -> list[str]:
+    return [f.name for f in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
 
 
 def _sibling(path: str, keys: list[str], name: str) -> str:

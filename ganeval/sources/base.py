@@ -143,6 +143,8 @@ def open_source(
     reference is a file of statistics (``reference``). The rest is explained at :class:`Request`. Raises ``UserError`` for what
     cannot be scored.
     """
+    if num is not None and num < 1:
+        raise UserError(f"num is {num}: give a number of images from 1 on, or none for the protocol's")
     if not path.exists():
         raise UserError(f"nothing at {path}: give {_all_kinds()}")
     if which == "best":

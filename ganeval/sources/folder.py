@@ -11,7 +11,7 @@ from ganeval.data.base import Dataset
 from ganeval.data.folder import list_split
 from ganeval.data.images import SUFFIXES, list_images
 from ganeval.data.places import P
-from ganeval.errors import UserError
+from ganeval.errors import UserError, listing
 from ganeval.protocols.base import SampleOrder
 from ganeval.sampling import resolve_checkpoint
 from ganeval.sources.base import KINDS, Kind, Opened, Request
@@ -102,7 +102,7 @@ def _require_images(path: Path) -> None:
 
 def _class_difference(classes: Sequence[str], dataset: Dataset) -> str:
     missing, extra = set(dataset.classes) - set(classes), set(classes) - set(dataset.classes)
-    parts = [f"{name} {', '.join(sorted(found)[:5])}" for name, found in (("missing", missing), ("unknown", extra)) if found]
+    parts = [f"{name} {listing(sorted(found))}" for name, found in (("missing", missing), ("unknown", extra)) if found]
     return "; ".join(parts)
 
 

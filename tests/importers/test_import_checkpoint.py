@@ -50,6 +50,14 @@ def test_a_discriminator_gives_upstreams_logits(name: str) -> None:
     torch.testing.assert_close(verdict.h, expected["d_h"], rtol=1e-5, atol=1e-4)
 
 
+def test_a_folder_and_a_part_of_a_checkpoint_are_no_files_of_studiogan(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=rf"{tiny_run} is a folder: give a file model=D... of PyTorch-StudioGAN"):
+        package.load_discriminator(tiny_run)
+    checkpoint = tiny_run / "checkpoints" / "step-00000002"
+    with pytest.raises(UserError, match=f"is a part of the checkpoint {checkpoint}: give that"):
+        package.load_generator(checkpoint / "generator.safetensors")
+
+
 @needs_oracle
 def test_the_wrong_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds a discriminator"):

@@ -92,6 +92,9 @@ def test_what_must_fit_together_may_change_together() -> None:
     [
         ("conditioning.temprature=1", "did you mean conditioning.temperature"),
         ("condtioning.temperature=1", "did you mean conditioning"),
+        ("batch_size=8", "unknown key 'batch_size': did you mean schedule.batch_size?"),
+        ("kind=8", "unknown key 'kind'"),
+        ("count=8", "unknown key 'count': known: "),
         ("regularizers.lecan.weight=1", "did you mean regularizers.lecam.weight"),
         ("schedule.batch_size=many", "expected a whole number"),
         ("schedule.batch_size=1.5", "expected a whole number"),

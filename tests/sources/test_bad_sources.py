@@ -49,7 +49,7 @@ def archive(path: Path, members: list[tuple[str, bytes]]) -> Path:
         ([("0", png()), ("0/a.png", png())], "has both a file and a folder named '0'"),
         ([("0/a.png", png()), ("b.png", png())], "has images beside its class folders (b.png)"),
         ([("0/a.png", png()), ("0/b/c.png", png())], "has a subfolder 'b': images belong directly into root/<class>/"),
-        ([("0/a.png", png()), ("1/b.png", png())], "are not the classes of 'digits': missing 2, 3, 4, 5, 6"),
+        ([("0/a.png", png()), ("1/b.png", png())], "are not the classes of 'digits': missing 2, 3, 4, 5, 6 and 3 more"),
         ([("0/a.png", png()), ("1/notes.txt", b"")], "has no images"),
         ([("readme.txt", b"")], "has no images"),
         ([], "has no images"),
