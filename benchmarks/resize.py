@@ -1,6 +1,6 @@
 """Resizing to 299 pixels: two matrix products against Pillow's loop (clean-fid) and torch-fidelity's gather.
 
-    python benchmarks/resize.py            32, 64, 128 and 256 pixels; about half a minute
+    python benchmarks/resize.py            32 to 1,024 pixels; about two minutes
     python benchmarks/resize.py --quick    a smoke test of seconds
 
 One thread; process CPU time, which other programs on the machine disturb least; variants in turn, best of --repeats. The largest
@@ -84,7 +84,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     quick = options.quick
-    report("resize", rows(options.images, 1 if quick else options.repeats, (32,) if quick else (32, 64, 128, 256)), quick)
+    report(
+        "resize", rows(options.images, 1 if quick else options.repeats, (32,) if quick else (32, 64, 128, 256, 512, 1024)), quick
+    )
 
 
 if __name__ == "__main__":
