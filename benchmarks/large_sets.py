@@ -10,6 +10,7 @@ out serves the next. ``own_order`` sorts the generated samples.
 from __future__ import annotations
 
 import argparse
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from ganeval.protocols import PROTOCOLS
 from ganeval.uncertainty import measure
 
 CLASSES, LATENT, PART = 10, 20, 5000
-PAGE, GIB = 4096, 2**30
+GIB = 2**30
 
 
 def features(seed: int, count: int, dimensions: int) -> FeatureBank:
@@ -42,7 +43,7 @@ def features(seed: int, count: int, dimensions: int) -> FeatureBank:
 
 def resident() -> int:
     """Bytes of memory that the process has now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def cost(work: Callable[[], object]) -> dict[str, object]:

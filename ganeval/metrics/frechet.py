@@ -45,9 +45,13 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 def _distance_of_moments(a: Moments, b: Moments, lower: Tensor | None) -> float:
-    shift = a.mean - b.mean
     with _solver_failures():
         root = _trace_of_root(torch.tensor(a.cov, dtype=torch.float64), torch.tensor(b.cov, dtype=torch.float64), lower)
+    return _distance_with_root(a, b, root)
+
+
+def _distance_with_root(a: Moments, b: Moments, root: float) -> float:
+    shift = a.mean - b.mean
     return _distance(float(shift @ shift), float(np.trace(a.cov) + np.trace(b.cov)), root)
 
 
@@ -199,19 +203,16 @@ class Frechet(Metric):
 
 def _distance_of_few(few: FeatureBank, moments: Moments, lower: Tensor) -> float:
     """The distance of fewer samples than dimensions: they are a factor of their singular covariance."""
-    shift = few.moments.mean - moments.mean
     with _solver_failures():
         root = float(torch.linalg.svdvals(_centred_factor(few.features) @ lower).sum())
-    return _distance(float(shift @ shift), float(np.trace(few.moments.cov) + np.trace(moments.cov)), root)
+    return _distance_with_root(few.moments, moments, root)
 
 
 def _distance_from_factor(a: Moments, b: Moments, factor: Tensor) -> float:
     """The distance from the roots of the eigenvalues of F' S1 F, S2 = F F'; rounding makes null ones a little more or less."""
-    shift = a.mean - b.mean
     with _solver_failures():
         eigenvalues = torch.linalg.eigvalsh(factor.T @ torch.from_numpy(a.cov) @ factor)
-    root = float(eigenvalues.clamp(min=0).sqrt().sum())
-    return _distance(float(shift @ shift), float(np.trace(a.cov) + np.trace(b.cov)), root)
+    return _distance_with_root(a, b, float(eigenvalues.clamp(min=0).sqrt().sum()))
 
 
 def _factor_of_reference(real: FeatureBank) -> Tensor | None:

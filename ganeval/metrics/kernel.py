@@ -50,6 +50,9 @@ class Subsets:
                 f"subsets of {self.size} cannot be drawn from sets of {n} and {m} samples: "
                 f"subset_size must lie between 2 and {min(n, m)}"
             )
+        return self._pairs(n, m)
+
+    def _pairs(self, n: int, m: int) -> Iterator[tuple[Int64, Int64]]:
         stream = np.random.RandomState(self.seed)
         for _ in range(self.number):
             first, second = (stream.choice(count, self.size, replace=False) for count in (n, m))
@@ -70,14 +73,14 @@ def kernel_distance(x: Array, y: Array, subsets: int = 100, subset_size: int = 1
 
 def sums_within(y: Array, others: int, drawn: Subsets) -> Float64:
     """(S,) the sum of the kernels of the samples of each subset of ``y`` with each other, beside a set of ``others`` samples."""
-    cubes = _cubes(y, y, drawn)
-    return np.array([_without_diagonal(cubes(j, j)).sum() for _, j in drawn.draw(others, len(y))])
+    pairs, cubes = drawn.draw(others, len(y)), _cubes(y, y, drawn)
+    return np.array([_without_diagonal(cubes(j, j)).sum() for _, j in pairs])
 
 
 def _sums_of_subsets(x: Array, y: Array, drawn: Subsets, within: Float64) -> Iterator[tuple[KernelSums, Int64]]:
     """The sums of each pair of subsets, ``within`` from :func:`sums_within`, and the indices of the samples of ``x``."""
-    inside, across = _cubes(x, x, drawn), _cubes(x, y, drawn)
-    for (i, j), yy in zip(drawn.draw(len(x), len(y)), within, strict=True):
+    pairs, inside, across = drawn.draw(len(x), len(y)), _cubes(x, x, drawn), _cubes(x, y, drawn)
+    for (i, j), yy in zip(pairs, within, strict=True):
         yield _kernel_sums(inside(i, i), across(i, j), float(yy)), i
 
 

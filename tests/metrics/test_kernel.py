@@ -78,6 +78,12 @@ def test_kernels_formed_once_are_those_of_every_pair_of_subsets(monkeypatch: pyt
     assert len(set(whole)) == 8
 
 
+def test_no_kernel_is_formed_where_subsets_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "_cubic", lambda x, y: pytest.fail("formed"))
+    with pytest.raises(MetricError, match="subsets of 100 cannot be drawn"):
+        Kernel(subset_size=100).compute(FeatureBank(features(1, 60)), FeatureBank(features(2, 300)))
+
+
 def test_the_seed_draws_the_subsets() -> None:
     x, y = features(7, 60), features(8, 50, shift=0.1)
     first, again, other = (kernel_distance(x, y, subsets=3, subset_size=20, seed=seed).mean for seed in (0, 0, 1))
