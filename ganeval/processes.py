@@ -6,6 +6,7 @@ connect: who prints is asked by the command line before it knows whether it need
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import time
@@ -219,7 +220,7 @@ def connected(find_device: Callable[[], torch.device] | None = None) -> Iterator
         if not lost:
             _leave_together(store, count)
         if dist.is_initialized() and (done or processes.words is None):  # NCCL would wait for what is no longer sent
-            dist.destroy_process_group()
+            leave_group()
 
 
 def _connect(processes: Processes, find_device: Callable[[], torch.device] | None) -> Processes:
@@ -243,9 +244,28 @@ def _connect(processes: Processes, find_device: Callable[[], torch.device] | Non
     on_gpu = device is not None and kind == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    join_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     words: Any = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
     return replace(processes, words=words, device=device)
+
+
+def join_group(backend: str, **where: Any) -> None:
+    """Make this process one of torch's default group, which ends with :func:`leave_group`."""
+    import torch.distributed.nn  # noqa: F401 - later on, the default arguments of its functions would keep the group with its threads
+    from torch.distributed import init_process_group
+
+    init_process_group(backend, **where)
+
+
+def leave_group() -> None:
+    """End torch's default group and its threads: one that still lets go of a tensor while Python ends would abort the process.
+
+    The group lives for as long as a DistributedDataParallel does, which may be part of a cycle.
+    """
+    from torch.distributed import destroy_process_group
+
+    gc.collect()
+    destroy_process_group()
 
 
 def _is_broken_connection(error: RuntimeError) -> bool:

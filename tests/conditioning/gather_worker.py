@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from ganeval.conditioning.acgan import ACGAN
@@ -19,6 +18,7 @@ from ganeval.gather import gather
 from ganeval.losses.adversarial.hinge import Hinge
 from ganeval.losses.regularizers.feature_matching import feature_distance
 from ganeval.networks.layers import Layers
+from ganeval.processes import join_group, leave_group
 
 SCHEMES: dict[str, Conditioning] = {
     "d2dce": D2DCE(embed_dim=5),
@@ -48,16 +48,21 @@ def loss(scheme: Conditioning, verdict: Verdict, y: torch.Tensor) -> torch.Tenso
     return Hinge().g_loss(verdict.adv) + scheme.g_loss(verdict, y) + matching
 
 
+def gradients(scheme: Conditioning, images: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """Averaged over the processes."""
+    model = DistributedDataParallel(network(scheme))
+    loss(scheme, model(images, labels), labels).backward()
+    return {key: parameter.grad for key, parameter in model.module.named_parameters()}
+
+
 def main(folder: Path, rank: int, world: int) -> None:
-    dist.init_process_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
+    join_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
     images, labels = (rows[rank * PER_PROCESS : (rank + 1) * PER_PROCESS] for rows in batch(world))
     result = {"images": gather(images), "labels": gather(labels)}
     for name, scheme in SCHEMES.items():
-        model = DistributedDataParallel(network(scheme))
-        loss(scheme, model(images, labels), labels).backward()
-        result |= {f"{name}.{key}": parameter.grad for key, parameter in model.module.named_parameters()}
+        result |= {f"{name}.{key}": gradient for key, gradient in gradients(scheme, images, labels).items()}
     torch.save(result, folder / f"{rank}.pt")
-    dist.destroy_process_group()
+    leave_group()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from ganeval.augment.ada import ADA
@@ -45,7 +44,7 @@ from ganeval.networks.big_resnet import BigGAN
 from ganeval.networks.biggan_deep import BigGANDeep, DeepBackbone
 from ganeval.networks.dcgan import DCGAN
 from ganeval.networks.resnet import ResNet
-from ganeval.processes import Processes
+from ganeval.processes import Processes, join_group, leave_group
 from ganeval.recipes.digits import ROWS
 from ganeval.recipes.recipe import EMA, Data, Recipe, Schedule
 from ganeval.training.engine import Engine
@@ -149,10 +148,10 @@ def flat(state: TrainState) -> dict[str, Tensor]:
 
 
 def main(folder: Path, rank: int, world: int) -> None:
-    dist.init_process_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
+    join_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
     for name in sys.stdin.read().split():
         torch.save(flat(trained(RECIPES[name], Processes(rank, world))), folder / f"{name}.{rank}.pt")
-    dist.destroy_process_group()
+    leave_group()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from ganeval.augment.controller import AdaptiveAugmentation
 from ganeval.conditioning.base import Conditioning
@@ -29,7 +28,7 @@ from ganeval.errors import UserError
 from ganeval.losses.regularizers.lecam import LeCam
 from ganeval.networks.base import Backbone, ImageShape
 from ganeval.networks.plans import G_WIDTHS
-from ganeval.processes import Processes
+from ganeval.processes import Processes, join_group, leave_group
 from ganeval.recipes.recipe import EMA, Citation, Recipe, Schedule
 from ganeval.recipes.registry import TABLES
 from ganeval.training import loop
@@ -169,7 +168,7 @@ def train_in_parts(name: str, stop: int, folder: Path, processes: Processes) -> 
 def main(folder: Path, rank: int, world: int) -> None:
     from runs_worker import captured, fingerprint  # beside this file, where it is run as a script
 
-    dist.init_process_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
+    join_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
     ended: dict[str, list[str]] = {}
     for line in sys.stdin:
         name, stop = line.split()
@@ -178,7 +177,7 @@ def main(folder: Path, rank: int, world: int) -> None:
                 fingerprint(states[-1]) for _ in train_in_parts(name, int(stop), folder / name, Processes(rank, world))
             ]
     (folder / f"{rank}.json").write_text(json.dumps(ended))
-    dist.destroy_process_group()
+    leave_group()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from ganeval.augment.ada import ADA
@@ -30,7 +29,7 @@ from ganeval.losses.regularizers.mutual_information import MutualInformation
 from ganeval.losses.regularizers.r1 import R1
 from ganeval.networks.big_resnet import BigGAN
 from ganeval.networks.resnet import ResNet
-from ganeval.processes import Processes
+from ganeval.processes import Processes, join_group, leave_group
 from ganeval.recipes.recipe import EMA, Data, Recipe, Schedule
 from ganeval.training import loop, step
 from ganeval.training.engine import Engine
@@ -187,10 +186,10 @@ def done(job: Job, folder: Path, processes: Processes) -> dict[str, Any]:
 
 
 def main(folder: Path, rank: int, world: int) -> None:
-    dist.init_process_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
+    join_group("gloo", init_method=(folder / "meet").as_uri(), rank=rank, world_size=world)
     for job in jobs():
         (folder / f"{job.name}.{rank}.json").write_text(canonical_json(done(job, folder, Processes(rank, world))))
-    dist.destroy_process_group()
+    leave_group()
 
 
 if __name__ == "__main__":
