@@ -27,17 +27,22 @@ def computable(wanted: Wanted, source: Source, reference: Statistics | None, *, 
     return kept, left_out
 
 
-def meaningful(wanted: Wanted, fake: FeatureBank, extractor: Extractor, *, named: bool) -> tuple[Wanted, tuple[str, ...]]:
-    """The metrics that mean something on ``extractor``, and in words what is left out.
+def meaningful(
+    wanted: Wanted, fake: FeatureBank, reference: FeatureBank | None, extractor: Extractor, *, named: bool
+) -> tuple[Wanted, tuple[str, ...]]:  # fmt: skip
+    """The metrics that mean something on ``extractor`` and for as many real images as there are, and in words what is left out.
 
     What the user has ``named`` is kept: it fails, and says why. Raises ``UserError`` where nothing is left.
     """
     reasons = {}
+    reals = None if reference is None else reference.count
     for metric in wanted if not named else ():
         if "logits" in metric.needs and fake.logits is None:
             reasons[metric] = f"{extractor.name} gives no class logits"
         elif metric.classes_matter and extractor.classes is None:
             reasons[metric] = f"{extractor.name} is no classifier of a dataset's classes"
+        elif metric.minimum_of_both and reals is not None and reals < metric.minimum:
+            reasons[metric] = f"at least {metric.minimum} reference images are needed, there are {reals}"
     kept, left_out = _without(wanted, reasons)
     if not kept:
         raise UserError(f"{left_out[0]}: choose another --extractor")

@@ -13,6 +13,8 @@ import pytest
 from click.testing import Result
 
 from ganeval.checkpoints import canonical_json
+from ganeval.data.base import ImageSet
+from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
 from ganeval.extractors.classifier import ClassifierExtractor
 from ganeval.leaderboard.table import add
@@ -127,6 +129,21 @@ def test_what_means_nothing_on_the_extractor_is_left_out_unless_it_is_asked_for(
     asked = score(tiny_run, num=COUNT, protocol="for-a-test", metrics=["top1"])
     assert [(each.key, each.value) for each in asked.failed] == [("top1", None)]
     assert asked.left_out == ()
+
+
+def test_what_needs_more_real_images_is_left_out_unless_it_is_asked_for(
+    real_folder: Path, save_images: Callable[[ImageSet, Path], Path], tmp_path: Path
+) -> None:
+    whole = find_dataset("digits").load("train")
+    few = save_images(ImageSet(whole.images[:120], whole.labels[:120], whole.classes), tmp_path / "few")
+    card = score(real_folder, dataset=str(few), extractor="digits-cnn")
+    assert card.failed == []
+    assert "kid" not in [each.key for each in card.scores]
+    real = card.counts["reference"]
+    assert 0 < real < 250
+    assert f"kid: at least 250 reference images are needed, there are {real}" in card.left_out
+    (asked,) = score(real_folder, dataset=str(few), extractor="digits-cnn", metrics=["kid"]).scores
+    assert "subsets of 250 cannot be drawn" in asked.status
 
 
 def _nameless(init: Callable[..., None]) -> Callable[..., None]:

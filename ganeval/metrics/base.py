@@ -73,6 +73,7 @@ class Metric(ABC):
     needs: ClassVar[frozenset[Need]]
     classes_matter: ClassVar[bool] = False  # whether the logits must count the classes of the dataset
     moments_suffice: ClassVar[bool] = False  # whether means and covariances are all it reads of the banks
+    minimum_of_both: ClassVar[bool] = False  # whether the reference must have ``minimum`` images, too
 
     @property
     def minimum(self) -> int:

@@ -173,6 +173,7 @@ class Kernel(Metric):
     name: ClassVar[str] = "kernel"
     values: ClassVar[tuple[Value, ...]] = (Value("kid", "KID", "KD", "lower", "squared kernel distance"),)
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
+    minimum_of_both: ClassVar[bool] = True
 
     @property
     def minimum(self) -> int:

@@ -100,6 +100,7 @@ class PRDCurve(Metric):
         Value("f1_8", "F1/8", "F1/8", "higher", "fraction", (0, 1)),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
+    minimum_of_both: ClassVar[bool] = True
 
     @property
     def minimum(self) -> int:

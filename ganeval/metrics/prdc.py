@@ -97,10 +97,11 @@ class PrecisionRecallDensityCoverage(Metric):
     values: ClassVar[tuple[Value, ...]] = (
         Value("precision", "Precision", "Precision", "higher", "fraction", (0, 1), proportion=True),
         Value("recall", "Recall", "Recall", "higher", "fraction", (0, 1)),
-        Value("density", "Density", "Density", "higher", "fraction", (0, math.inf)),
+        Value("density", "Density", "Density", "higher", "ratio", (0, math.inf)),
         Value("coverage", "Coverage", "Coverage", "higher", "fraction", (0, 1)),
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
+    minimum_of_both: ClassVar[bool] = True
 
     @property
     def minimum(self) -> int:
