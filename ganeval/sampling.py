@@ -61,8 +61,23 @@ class LoadedGenerator:
 
     @torch.no_grad()
     def __call__(self, z: Tensor, y: Tensor) -> Tensor:
+        """The images, in the order of the latents. Raises ``UserError`` for latents or labels that it does not take."""
+        takes = y.ndim == 1 and z.shape == (len(y), self.z_dim) and (z.dtype, y.dtype) == (torch.float32, torch.int64)
+        if not takes or bool(((y < 0) | (y >= self.num_classes)).any()):
+            raise UserError(
+                f"the generator takes latents (N, {self.z_dim}) of float32 and labels (N,) of int64 from 0 to "
+                f"{self.num_classes - 1}, not {tuple(z.shape)} of {_kind(z)} and {tuple(y.shape)} of {_kind(y)}{_range(y)}"
+            )
         images: Tensor = self.module(z.to(self.device), y.to(self.device))
         return images
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _range(y: Tensor) -> str:
+    return f" from {y.min():g} to {y.max():g}" if y.numel() else ""
 
 
 def load_generator(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from ganeval.checkpoints import save_folder
 from ganeval.data.registry import find_dataset
@@ -95,6 +96,25 @@ def test_the_loaded_generator_says_what_it_takes(generator: LoadedGenerator) -> 
     images = generator(torch.randn(3, 60), torch.tensor([0, 5, 9]))
     assert images.shape == (3, 1, 16, 16)
     assert images.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "given"),
+    [
+        (torch.zeros(3, 59), torch.tensor([0, 1, 2]), "(3, 59) of float32 and (3,) of int64 from 0 to 2"),
+        (torch.zeros(3, 60), torch.tensor([0, 1]), "(3, 60) of float32 and (2,) of int64 from 0 to 1"),
+        (torch.zeros(1, 60), torch.tensor(7), "(1, 60) of float32 and () of int64 from 7 to 7"),
+        (torch.zeros(2, 60), torch.tensor([0, 10]), "(2, 60) of float32 and (2,) of int64 from 0 to 10"),
+        (torch.zeros(2, 60), torch.tensor([-1, 0]), "(2, 60) of float32 and (2,) of int64 from -1 to 0"),
+        (torch.zeros(2, 60), torch.tensor([0.5, 0.0]), "(2, 60) of float32 and (2,) of float32 from 0 to 0.5"),
+        (torch.zeros(1, 60, dtype=torch.float64), torch.tensor([0]), "(1, 60) of float64 and (1,) of int64 from 0 to 0"),
+    ],
+)
+def test_the_loaded_generator_refuses_what_it_does_not_take(generator: LoadedGenerator, z: Tensor, y: Tensor, given: str) -> None:
+    with pytest.raises(UserError) as refused:
+        generator(z, y)
+    takes = "the generator takes latents (N, 60) of float32 and labels (N,) of int64 from 0 to 9"
+    assert str(refused.value) == f"{takes}, not {given}"
 
 
 def test_average_and_raw_weights_are_told_apart(run: Path) -> None:

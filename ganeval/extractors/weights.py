@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ganeval.cache import home
-from ganeval.errors import UserError
+from ganeval.errors import UserError, listing
 from ganeval.files import UNFINISHED, disk_errors, fsync, remove_unfinished, require_folder
 from ganeval.importers.pickles import is_plain, read_pickle
 
@@ -101,7 +101,11 @@ def open_weights(path: Path, extractor: str) -> Weights:
 
 
 def load_into(net: nn.Module, tensors: dict[str, Tensor], weights: Weights) -> None:
-    """Give ``net`` its weights, every one of them; raises ``UserError`` where the file belongs to another network."""
+    """Give ``net`` its weights, every one of them; raises ``UserError`` where the file belongs to another network, or has a
+    number that is not finite."""
+    lost = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    if lost:
+        raise UserError(f"{weights.path} has weights that are not finite ({listing(lost)}): fetch or train them again")
     try:
         net.load_state_dict(tensors)
     except RuntimeError as error:

@@ -159,6 +159,9 @@ def _state_dict(path: Path) -> State:
     strange = [key for key, tensor in state.items() if not is_plain(tensor)]
     if strange:
         raise UserError(f"{path} has weights that are sparse, quantised, complex, or without numbers: {listing(strange)}")
+    lost = [key for key, tensor in state.items() if not bool(tensor.isfinite().all())]
+    if lost:
+        raise UserError(f"{path} has weights that are not finite, of a training that diverged: {listing(lost)}")
     if any(_STYLEGAN.match(key) for key in state):
         raise UserError(
             f"{path} holds a StyleGAN network: of PyTorch-StudioGAN's backbones ganeval has deep_conv, resnet, big_resnet "

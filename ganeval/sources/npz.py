@@ -84,7 +84,7 @@ class NpzKind(Kind):
         name = next((name for name in IMAGES if name in file), None)
         if name is None:
             found = ", ".join(file.names[:5]) or "nothing"
-            hint = "save the images as uint8 under 'images'"
+            hint = "statistics are both" if STATISTICS & set(file.names) else "save the images as uint8 under 'images'"
             raise UserError(f"{request.path} has neither {' nor '.join(IMAGES)} nor mu and sigma, but {found}: {hint}")
         _layout(file, name)
         dataset = request.held_against("an array of images")

@@ -262,6 +262,14 @@ def test_weights_of_another_network_say_what_does_not_fit(tmp_path: Path) -> Non
         load_into(nn.Linear(3, 2, bias=False), weights.tensors, weights)
 
 
+def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.pth"
+    path.write_bytes(file_of(TENSORS | {"bias": torch.full_like(TENSORS["bias"], torch.inf)}))
+    weights = open_weights(path, "net")
+    with pytest.raises(UserError, match=r"mine.pth has weights that are not finite \(bias\): fetch or train them again"):
+        load_into(nn.Linear(3, 2), weights.tensors, weights)
+
+
 def test_a_name_without_a_hash_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="carries no SHA-256"):
         _ = PublishedFile("https://somewhere/net.pth").sha256_prefix

@@ -262,6 +262,14 @@ def test_weights_that_are_no_plain_numbers_are_refused(strange: Tensor, tmp_path
         read_studiogan(write(tmp_path, {**state, "linear0.bias": strange}))
 
 
+@pytest.mark.parametrize(("section", "network"), [("CIFAR10/SNGAN", "G"), ("CIFAR10/SNGAN", "D")])
+def test_weights_of_a_training_that_diverged_are_refused(section: str, network: str, tmp_path: Path) -> None:
+    state = listed(section, network)
+    key = next(key for key in state if key.endswith(".bias"))
+    with pytest.raises(UserError, match=rf"weights that are not finite, of a training that diverged: {re.escape(key)}$"):
+        read_studiogan(write(tmp_path, {**state, key: torch.full_like(state[key], torch.nan)}))
+
+
 def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "numbered.pth"
     torch.save({0: torch.zeros(3)}, path)

@@ -167,6 +167,12 @@ def test_arrays_of_other_names(refused: Refused, tmp_path: Path) -> None:
     )
 
 
+def test_half_of_the_statistics(refused: Refused, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mu=np.zeros(3))
+    line = refused("score", tmp_path / "a.npz", *DIGITS)
+    assert line == f"{tmp_path / 'a.npz'} has neither images nor arr_0 nor mu and sigma, but mu: statistics are both"
+
+
 @pytest.mark.parametrize("words", [("--num", "3"), ("--label-count", "3"), ("--z-dim", "3")])
 def test_words_for_checkpoints_with_given_images(
     refused: Refused, few_folder: Path, few_npz: Path, tmp_path: Path, words: tuple[str, str]
