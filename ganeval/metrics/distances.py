@@ -150,11 +150,15 @@ class Tile:
     def bounds_at(self, at: Int64) -> tuple[Int64, Int64, Float64, Float64]:
         """Row, column, lower and upper bound of the squared distance at the flat indices ``at``."""
         i, j = np.divmod(at, self.lower.shape[1])
-        return i, j, self.lower.numpy().reshape(-1)[at] / self.x.scale**2, self._upper(at, i, j)
+        return i, j, self._lower(at), self._upper(at, i, j)
+
+    def _lower(self, at: Int64) -> Float64:
+        # float64 before the division: squares of very small or very large features are outside of float32
+        made: Float64 = self.lower.numpy().reshape(-1)[at].astype(np.float64) / self.x.scale**2
+        return made
 
     def _upper(self, at: Int64, i: Int64, j: Int64) -> Float64:
-        lower = self.lower.numpy().reshape(-1)[at].astype(np.float64) / self.x.scale**2
-        made: Float64 = lower + 2 * (self.x.slack(self.rows)[i] + self.y.slack(self.columns)[j])
+        made: Float64 = self._lower(at) + 2 * (self.x.slack(self.rows)[i] + self.y.slack(self.columns)[j])
         return made
 
     def too_many(self, pairs: int) -> bool:

@@ -106,7 +106,7 @@ class _Candidates:
         lower = pairs.lower if of_rows else pairs.lower.T
         if lower.shape[1] <= self.count:
             return np.full(len(lower), np.inf)
-        least = lower.topk(self.count, dim=1, largest=False).values[:, -1].numpy() / self.cloud.scale**2
+        least = lower.topk(self.count, dim=1, largest=False).values[:, -1].double().numpy() / self.cloud.scale**2
         own, other = (pairs.rows, pairs.columns) if of_rows else (pairs.columns, pairs.rows)
         slack = self.cloud.slack(own) + self.others.slack(other).max()
         bound: Float64 = np.nextafter(least + 2.0001 * slack, np.inf)

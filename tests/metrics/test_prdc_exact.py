@@ -85,7 +85,7 @@ sets = st.builds(
         kind(np.random.default_rng(seed + 1), m, width) * np.float32(scale),
     ),
     st.sampled_from(KINDS), st.integers(0, 2**31), st.integers(8, 90), st.integers(12, 90), st.sampled_from([1, 2, 5, 33, 200]),
-    st.sampled_from([1e-12, 1.0, 1e9]),
+    st.sampled_from([1e-30, 1e-12, 1.0, 1e9, 1e30]),
 )  # fmt: skip
 comparisons: st.SearchStrategy[Comparison] = st.sampled_from(["less", "less_equal"])
 
