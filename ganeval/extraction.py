@@ -16,6 +16,7 @@ from ganeval.environment import require_memory
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank
+from ganeval.precision import exact
 from ganeval.processes import Processes
 from ganeval.progress import Talk
 from ganeval.sources import ImageSource
@@ -71,7 +72,8 @@ def extract(
         return _nothing(extractor)
     features, logits, labels = [], [], []
     done = 0
-    with _ahead(source.batches(start, stop), extractor.device) as batches, _memory_errors(extractor.device):
+    made = _ahead(source.batches(start, stop), extractor.device)
+    with exact(), made as batches, _memory_errors(extractor.device):  # of the maker's thread, too
         for images, y in batches:
             extracted = extractor(images)
             features.append(extracted.features)

@@ -1,4 +1,4 @@
-"""Half precision inside the networks; everything that meets between them is in full precision.
+"""Half precision inside the networks; everything that meets between them is in full precision. What is scored is exact.
 
 Autocast surrounds the two networks' bodies and nothing else: weights, power iterations, heads, losses, penalties, averages and
 optimisers stay in float32. Evaluation mode always computes in full precision.
@@ -39,6 +39,22 @@ def full_precision_on(device: torch.device) -> AbstractContextManager[object]:
 def in_full(x: Tensor) -> Tensor:
     """``x`` in float32 where it is in half precision, else as it is."""
     return x.float() if x.dtype in HALF.values() else x
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Inside the block float32 is float32: no TF32, and the same kernels every time. The caller's settings come back.
+
+    torch keeps these settings for the whole process. Where two threads compute, one block must surround both: of two that
+    overlap, the one that ends first would take the settings from the other.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

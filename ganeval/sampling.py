@@ -20,6 +20,7 @@ from ganeval.importers.studiogan import Hints
 from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
+from ganeval.precision import exact
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
 from ganeval.rng import LabelPlan, Prior, latents, truncated_latents, uniforms
@@ -68,7 +69,8 @@ class LoadedGenerator:
                 f"the generator takes latents (N, {self.z_dim}) of float32 and labels (N,) of int64 from 0 to "
                 f"{self.num_classes - 1}, not {tuple(z.shape)} of {_kind(z)} and {tuple(y.shape)} of {_kind(y)}{_range(y)}"
             )
-        images: Tensor = self.module(z.to(self.device), y.to(self.device))
+        with exact():
+            images: Tensor = self.module(z.to(self.device), y.to(self.device))
         return images
 
 
@@ -200,7 +202,8 @@ class Manner:
             y = planned_labels("uniform", seed, start, stop, generator.num_classes)
             return self.latents(generator, seed, start, stop).to(generator.device), y.to(generator.device)
 
-        return replace(generator, module=self.statistics.applied(generator.module, seed, inputs))
+        with exact():
+            return replace(generator, module=self.statistics.applied(generator.module, seed, inputs))
 
 
 def generate(

@@ -21,6 +21,7 @@ from ganeval.errors import UserError
 from ganeval.extraction import AHEAD, ahead, extract
 from ganeval.extractors.base import Extracted, Extractor
 from ganeval.extractors.registry import find_extractor
+from ganeval.precision import exact
 from ganeval.processes import Processes
 from ganeval.protocols import PROTOCOLS
 from ganeval.sampling import generate, load_generator
@@ -139,6 +140,32 @@ def test_off_the_cpu_images_are_made_ahead_with_the_same_result(samples: Samples
     first, second = extract(samples, there, silent, "test"), extract(samples, here, silent, "test")
     assert np.array_equal(first.features, second.features)
     assert np.array_equal(first.labels, second.labels)
+
+
+def test_images_made_ahead_are_exact_whatever_the_extractor_is_at(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's settings are the process's: a block of the extractor's that ends must not take them from the maker of images."""
+
+    class Exact(OnAnotherDevice):
+        def __call__(self, images: Tensor) -> Extracted:
+            with exact():
+                return super().__call__(images)
+
+    found = set[tuple[bool, bool, str]]()
+
+    def settings() -> tuple[bool, bool, str]:
+        cudnn = torch.backends.cudnn
+        return cudnn.allow_tf32, cudnn.deterministic, torch.get_float32_matmul_precision()
+
+    def batches(start: int, stop: int) -> Iterator[tuple[Tensor, None]]:
+        for _ in range(20):
+            found.add(settings())
+            yield torch.zeros(1, 1, 2, 2, dtype=torch.uint8), None
+
+    monkeypatch.setattr(samples, "batches", batches)
+    before = settings()
+    extract(samples, Exact(), silent, "test")
+    assert found == {(False, True, "highest")} != {before}
+    assert settings() == before
 
 
 def test_full_memory_is_one_line_with_a_way_out(samples: Samples) -> None:

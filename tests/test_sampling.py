@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganeval.batch_statistics import parse_statistics
 from ganeval.checkpoints import save_folder
 from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
@@ -153,3 +154,18 @@ def test_an_export_samples_the_same(run: Path, generator: LoadedGenerator, tmp_p
     assert sorted(path.name for path in (tmp_path / "published").iterdir()) == ["ema.safetensors", "manifest.json"]
     with pytest.raises(UserError, match="exists"):
         export(run, tmp_path / "published")
+
+
+@pytest.mark.parametrize("statistics", ["running", "standing:4x2"])
+def test_samples_are_made_without_tf32_whatever_the_settings_around_them(tiny_run: Path, statistics: str) -> None:
+    generator, found = load_generator(tiny_run), set[tuple[bool, str]]()
+    generator.module.register_forward_hook(
+        lambda *_: found.add((torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()))
+    )
+    torch.set_float32_matmul_precision("high")
+    try:
+        for _ in generate(generator, 80, manner=Manner(statistics=parse_statistics(statistics))):
+            assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert found == {(False, "highest")}

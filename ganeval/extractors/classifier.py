@@ -69,8 +69,7 @@ class ClassifierExtractor(Extractor):
 
     def _extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features and logits, on the CPU, of at most CHUNK images on the network's device."""
-        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with exact, torch.autocast(self.device.type, enabled=False):
+        with torch.autocast(self.device.type, enabled=False):
             x = to_float(with_channels(images, self.channels))
             if x.shape[2:] != (self.resolution, self.resolution):
                 x = F.interpolate(x, size=(self.resolution, self.resolution), mode="bilinear", antialias=True)

@@ -18,6 +18,7 @@ from ganeval.errors import UserError
 from ganeval.extractors.base import Extracted, Extractor, Precision
 from ganeval.extractors.classifier import with_channels
 from ganeval.extractors.resize import Resizer
+from ganeval.precision import exact
 
 GPU_BLOCK = 64
 """Images per forward pass on anything but a CPU."""
@@ -131,17 +132,9 @@ class NetworkExtractor(Extractor):
 
 @contextmanager
 def _computing(device: torch.device, half: bool) -> Iterator[None]:
-    """float32 throughout, or ``half``: bfloat16 where it is safe. No TF32; settings of the caller come back afterwards."""
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with (
-            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-            torch.autocast(device.type, torch.bfloat16, enabled=half),
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    """float32 throughout, or ``half``: bfloat16 where it is safe."""
+    with exact(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield
 
 
 def fold_batch_norm(net: nn.Module) -> nn.Module:

@@ -137,6 +137,20 @@ def test_autocast_around_it_changes_nothing(grey16: ClassifierExtractor) -> None
         assert torch.equal(grey16(x).features, plain)
 
 
+def test_it_computes_without_tf32_whatever_the_settings_around_it(grey16: ClassifierExtractor) -> None:
+    found = []
+    hook = grey16._net.register_forward_hook(
+        lambda *_: found.append((torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()))
+    )
+    torch.set_float32_matmul_precision("high")
+    try:
+        grey16(images(3, 1, 16))
+        assert (found, torch.get_float32_matmul_precision()) == ([(False, "highest")], "high")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        hook.remove()
+
+
 def test_a_copy_on_a_device_gives_the_same(grey16: ClassifierExtractor) -> None:
     x = images(3, 1, 16)
     moved = grey16.to(torch.device("cpu"))
