@@ -9,7 +9,7 @@ import torch
 
 from ganeval.cache import Shelf
 from ganeval.data.base import Dataset, ImageSet
-from ganeval.extraction import bank_of
+from ganeval.extraction import bank_of, key_of
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank, MomentBank, moments_from
 from ganeval.metrics.order import own_order
@@ -113,7 +113,7 @@ def _real_bank(
     dimensions have no use for moments.
     """
     source = Images(images, {})
-    shelf = Shelf({"source": source.fingerprint, "extractor": extractor.fingerprint})
+    shelf = Shelf(key_of(source, extractor))
     alone = current_team().count == 1  # several processes must all take the same way
     known = shelf.known("moments") if alone and only_moments and len(images) > extractor.feature_dim else None
     if known:

@@ -32,13 +32,18 @@ AHEAD = 2
 Thing = TypeVar("Thing")
 
 
+def key_of(source: ImageSource, extractor: Extractor) -> dict[str, object]:
+    """All that the bank of ``source`` follows from. Another kind of device rounds otherwise, most of all in half precision."""
+    return {"source": source.fingerprint, "extractor": extractor.fingerprint, "device": extractor.device.type}
+
+
 def bank_of(source: ImageSource, extractor: Extractor, talk: Talk, what: str, *, keep: bool = True) -> FeatureBank:
     """The bank of ``source`` from the cache, else from its images, of which each process of the team brings its share.
 
     The first one alone looks into the cache and writes to it, without ``keep`` neither. The others' banks hold what they brought
     and serve no other purpose.
     """
-    key: dict[str, object] = {"source": source.fingerprint, "extractor": extractor.fingerprint}
+    key = key_of(source, extractor)
     team, asked = current_team(), []
     team.require_same(sha256_of(key), "files or options")
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ganeval.cache import load_bank
 from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
-from ganeval.extraction import AHEAD, ahead, extract
+from ganeval.extraction import AHEAD, ahead, bank_of, extract
 from ganeval.extractors.base import Extracted, Extractor
 from ganeval.extractors.registry import find_extractor
 from ganeval.precision import exact
@@ -140,6 +140,17 @@ def test_off_the_cpu_images_are_made_ahead_with_the_same_result(samples: Samples
     first, second = extract(samples, there, silent, "test"), extract(samples, here, silent, "test")
     assert np.array_equal(first.features, second.features)
     assert np.array_equal(first.labels, second.labels)
+
+
+def test_features_of_another_kind_of_device_are_kept_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GANEVAL_HOME", str(tmp_path))
+    source, asked = Images(find_dataset("digits").load("test"), {}), []
+    for device in ("cpu", "meta", "cpu", "meta"):
+        extractor = OnAnotherDevice()
+        extractor.device = torch.device(device)
+        bank_of(source, extractor, silent, "test")
+        asked.append((device, bool(extractor.threads)))
+    assert asked == [("cpu", True), ("meta", True), ("cpu", False), ("meta", False)]
 
 
 def test_images_made_ahead_are_exact_whatever_the_extractor_is_at(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
