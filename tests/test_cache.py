@@ -145,7 +145,7 @@ from ganeval.features import FeatureBank
 
 folder, key = Path(sys.argv[1]), json.loads(sys.argv[2])
 fork = multiprocessing.get_context("fork")
-ready = fork.Barrier(8)
+ready = fork.Barrier(8, timeout=120)  # one that fails must not keep seven waiting
 
 def compute():
     (folder / f"computed-{uuid.uuid4()}").write_text("")

@@ -197,7 +197,7 @@ from ganeval.scoring import score
 
 folder, run = Path(sys.argv[1]), sys.argv[2]
 fork = multiprocessing.get_context("fork")
-ready = fork.Barrier(8)
+ready = fork.Barrier(8, timeout=120)  # one that fails must not keep seven waiting
 extract = ganeval.extraction.extract
 
 def noted(source, extractor, talk, what, share=None):

@@ -19,7 +19,7 @@ def test_a_pipe_is_written_and_stays_one(tmp_path: Path) -> None:
     reader.start()
     require_writable(pipe)
     write_text(pipe, "a card")
-    reader.join(timeout=10)
+    reader.join(timeout=60)
     assert (read, pipe.is_fifo()) == (["a card"], True)
 
 

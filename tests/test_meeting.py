@@ -28,7 +28,7 @@ def meet(server: TCPStore, order: Sequence[int]) -> list[bytes | None]:
 
     def one(rank: int) -> bytes | None:
         time.sleep(0.15 * order.index(rank))
-        store = TCPStore("127.0.0.1", server.port, is_master=False, timeout=timedelta(seconds=5))
+        store = TCPStore("127.0.0.1", server.port, is_master=False, timeout=timedelta(seconds=60))
         part = fresh_part(store, rank, COUNT)
         before = part.get("mark") if rank == 0 and part.check(["mark"]) else None
         if rank == 0:
@@ -36,7 +36,7 @@ def meet(server: TCPStore, order: Sequence[int]) -> list[bytes | None]:
         return before if rank == 0 else part.get("mark")
 
     with ThreadPoolExecutor(COUNT) as pool:
-        return [done.result(timeout=20) for done in [pool.submit(one, rank) for rank in range(COUNT)]]
+        return [done.result(timeout=120) for done in [pool.submit(one, rank) for rank in range(COUNT)]]
 
 
 @pytest.mark.parametrize("orders", [((0, 1, 2), (0, 1, 2)), ((1, 2, 0), (2, 1, 0)), ((0, 2, 1), (1, 0, 2))])

@@ -173,12 +173,11 @@ def run(case, rank, address):
 
 import socket
 cases = json.loads(sys.argv[2])
-fork, sockets = multiprocessing.get_context("fork"), [socket.socket() for case in cases]
-for free in sockets:
-    free.bind(("localhost", 0))
-addresses = [{"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])} for free in sockets]
-for free in sockets:
-    free.close()
+fork, held = multiprocessing.get_context("fork"), [socket.socket() for case in cases]
+for port in held:  # to the end: of a port that was let go another case's gloo could take hold before this one's store does
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port.bind(("localhost", 0))
+addresses = [{"MASTER_ADDR": "localhost", "MASTER_PORT": str(port.getsockname()[1])} for port in held]
 processes = [
     fork.Process(target=run, args=(case, rank, address)) for case, address in zip(cases, addresses) for rank in range(2)
 ]

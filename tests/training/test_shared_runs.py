@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -246,13 +247,19 @@ def recorded_processes(out: Path) -> str | None:
     return json.loads((out / "environment.json").read_text()).get("processes")
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port for a store, held all the while: one that was let go another process could be given in the meantime."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 @in_proc
 @pytest.mark.slow
-def test_a_node_joins_a_run_and_leaves_it(tmp_path: Path) -> None:
+def test_a_node_joins_a_run_and_leaves_it(tmp_path: Path, port: int) -> None:
     out = tmp_path / "run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     first = agent(out, "first", port)
     nodes = [first]
     try:
