@@ -20,7 +20,7 @@ from ganeval.importers.studiogan import Hints
 from ganeval.networks.base import Backbone, Generator, ImageShape
 from ganeval.networks.spectral_norm import fold
 from ganeval.pictures import save_grid
-from ganeval.precision import exact
+from ganeval.precision import exact, full_precision_on
 from ganeval.recipes.recipe import Recipe
 from ganeval.recipes.schema import from_json
 from ganeval.rng import LabelPlan, Prior, latents, truncated_latents, uniforms
@@ -62,14 +62,17 @@ class LoadedGenerator:
 
     @torch.no_grad()
     def __call__(self, z: Tensor, y: Tensor) -> Tensor:
-        """The images, in the order of the latents. Raises ``UserError`` for latents or labels that it does not take."""
+        """The images, in the order of the latents, in float32 whatever is set around it.
+
+        Raises ``UserError`` for latents or labels that it does not take.
+        """
         takes = y.ndim == 1 and z.shape == (len(y), self.z_dim) and (z.dtype, y.dtype) == (torch.float32, torch.int64)
         if not takes or bool(((y < 0) | (y >= self.num_classes)).any()):
             raise UserError(
                 f"the generator takes latents (N, {self.z_dim}) of float32 and labels (N,) of int64 from 0 to "
                 f"{self.num_classes - 1}, not {tuple(z.shape)} of {_kind(z)} and {tuple(y.shape)} of {_kind(y)}{_range(y)}"
             )
-        with exact():
+        with exact(), full_precision_on(self.device):
             images: Tensor = self.module(z.to(self.device), y.to(self.device))
         return images
 
@@ -202,7 +205,7 @@ class Manner:
             y = planned_labels("uniform", seed, start, stop, generator.num_classes)
             return self.latents(generator, seed, start, stop).to(generator.device), y.to(generator.device)
 
-        with exact():
+        with exact(), full_precision_on(generator.device):
             return replace(generator, module=self.statistics.applied(generator.module, seed, inputs))
 
 

@@ -169,3 +169,12 @@ def test_samples_are_made_without_tf32_whatever_the_settings_around_them(tiny_ru
     finally:
         torch.set_float32_matmul_precision("highest")
     assert found == {(False, "highest")}
+
+
+@pytest.mark.parametrize("statistics", ["running", "standing:4x2"])
+def test_autocast_around_it_changes_no_sample(tiny_run: Path, statistics: str) -> None:
+    generator, manner = load_generator(tiny_run), Manner(statistics=parse_statistics(statistics))
+    (plain, _), *_ = generate(generator, 64, manner=manner)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (around, _), *_ = generate(generator, 64, manner=manner)
+    assert torch.equal(around, plain)
