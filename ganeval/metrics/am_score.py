@@ -56,7 +56,7 @@ def _terms(fake: Float64, real: Float64, floor: float) -> AMTerms:
     if len(fake) == 0:
         raise MetricError("at least 1 sample is needed in each set, got 0")
     probabilities = np.exp(fake)
-    entropy = -(probabilities * fake).sum(axis=1).mean()
+    entropy = 0.0 - (probabilities * fake).sum(axis=1).mean()  # not -x, which is -0 for sure predictions
     generated = np.maximum(probabilities.mean(axis=0), floor)
     shown = real > 0  # p log p vanishes with p
     divergence = (real[shown] * np.log(real[shown] / generated[shown])).sum()

@@ -103,3 +103,8 @@ def test_never_negative_and_blind_to_order(seed: int, n: int, m: int, scale: flo
     assert min(terms) >= 0
     assert am_score(rng.permutation(fake), rng.permutation(reference)) == pytest.approx(terms, rel=1e-9, abs=1e-9)
     assert am_score(reference, reference).divergence == 0
+
+
+def test_sure_predictions_have_the_entropy_0_and_not_minus_0() -> None:
+    sure = FeatureBank(np.zeros((4, 1), dtype=np.float32), logits=np.eye(4, dtype=np.float32) * 1e4)
+    assert f"{am_score(sure.log_probabilities, sure.log_probabilities).entropy:g}" == "0"
