@@ -153,3 +153,9 @@ def test_an_export_samples_the_same(run: Path, generator: LoadedGenerator, tmp_p
     assert sorted(path.name for path in (tmp_path / "published").iterdir()) == ["ema.safetensors", "manifest.json"]
     with pytest.raises(UserError, match="exists"):
         export(run, tmp_path / "published")
+
+
+def test_an_imported_generator_needs_no_export(tmp_path: Path) -> None:
+    save_folder(tmp_path / "imported", {"generator": {"w": torch.zeros(1)}}, {"kind": "generator"})
+    with pytest.raises(UserError, match="is an imported generator and nothing else already: copy the folder"):
+        export(tmp_path / "imported", tmp_path / "published")
