@@ -18,13 +18,13 @@ from ganeval.checkpoints import MANIFEST, Folder, is_folder, load_folder, save_f
 from ganeval.code import code_hash
 from ganeval.errors import MetricError, UserError
 from ganeval.features import Arrays, FeatureBank
-from ganeval.files import remove_unfinished, require_folder
+from ganeval.files import from_home, remove_unfinished, require_folder
 
 
 def home() -> Path:
     """Where ganeval keeps what it computed: ``GANEVAL_HOME``, else ``ganeval`` in the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("GANEVAL_HOME") or cache / "ganeval")
+    return from_home(os.environ.get("GANEVAL_HOME") or cache / "ganeval")
 
 
 T = TypeVar("T")

@@ -28,11 +28,13 @@ def computable(wanted: Wanted, source: Source, reference: Statistics | None, *, 
 
 
 def meaningful(
-    wanted: Wanted, fake: FeatureBank, reference: FeatureBank | None, extractor: Extractor, *, named: bool
+    wanted: Wanted, fake: FeatureBank, reference: FeatureBank | None, extractor: Extractor, classes: tuple[str, ...], *,
+    named: bool,
 ) -> tuple[Wanted, tuple[str, ...]]:  # fmt: skip
     """The metrics that mean something on ``extractor`` and for as many real images as there are, and in words what is left out.
 
-    What the user has ``named`` is kept: it fails, and says why. Raises ``UserError`` where nothing is left.
+    ``classes`` are those that the labels count. What the user has ``named`` is kept: it fails, and says why. Raises ``UserError``
+    where nothing is left.
     """
     reasons = {}
     reals = None if reference is None else reference.count
@@ -41,6 +43,8 @@ def meaningful(
             reasons[metric] = f"{extractor.name} gives no class logits"
         elif metric.classes_matter and extractor.classes is None:
             reasons[metric] = f"{extractor.name} is no classifier of a dataset's classes"
+        elif metric.classes_matter and extractor.classes != classes:
+            reasons[metric] = f"{extractor.name} counts other classes than the dataset"
         elif metric.minimum_of_both and reals is not None and reals < metric.minimum:
             reasons[metric] = f"at least {metric.minimum} reference images are needed, there are {reals}"
     kept, left_out = _without(wanted, reasons)

@@ -17,6 +17,14 @@ UNFINISHED = ".unfinished-"
 """Prefix of what is being written; whatever still carries it after a kill may be removed."""
 
 
+def from_home(path: str | Path) -> Path:
+    """``path`` with the home folder for a leading ``~``; the ``~name`` of nobody stays, as in a shell.
+
+    Shells leave ``--out=~/card.json`` and whatever is quoted as it is: it would be a folder called ``~``.
+    """
+    return Path(os.path.expanduser(path))
+
+
 def fsync(path: Path) -> None:
     """Flush a file's or a folder's content to the disk."""
     handle = os.open(path, os.O_RDONLY)

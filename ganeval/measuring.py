@@ -24,8 +24,11 @@ from ganeval.uncertainty import Measured, measure
 def wanted_values(protocol: Protocol, keys: Sequence[str] | None) -> dict[Metric, list[Value]]:
     """The metrics that give the wanted ``keys``, the protocol's before those asked for beside it.
 
-    All of the protocol's for ``None``. Raises ``UserError`` for a key that no metric has, and for a text in place of a list.
+    All of the protocol's for ``None``. Raises ``UserError`` for a key that no metric has, for no key, and for a text in place of
+    a list.
     """
+    if keys is not None and not keys:
+        raise UserError("metrics is an empty list: give keys such as ['fid', 'is'], or None for all of the protocol")
     if isinstance(keys, str):  # a sequence too, of its letters
         raise UserError(f"metrics is the text '{keys}': give a list of keys such as ['fid', 'is'] (see 'ganeval ls metrics')")
     own = {metric.name for metric in protocol.metrics}

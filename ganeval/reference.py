@@ -11,7 +11,7 @@ import torch
 
 from ganeval import __version__, defaults
 from ganeval.banks import reference_bank, reference_size
-from ganeval.data.registry import find_dataset
+from ganeval.data.limit import find_whole_or_part
 from ganeval.environment import find_device
 from ganeval.extractors.base import Precision
 from ganeval.features import Moments
@@ -44,7 +44,7 @@ def reference_of(
     images that are missing and for a dataset without an extractor.
     """
     began = time.monotonic()
-    found = find_dataset(dataset)
+    found = find_whole_or_part(dataset)
     rules = PROTOCOLS.get(protocol).resolved(found)
     where = find_device(device) if isinstance(device, str) else device
     network = choose_extractor(rules, found, extractor).to(where).in_precision(precision)

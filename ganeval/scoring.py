@@ -89,7 +89,7 @@ def score(
     if not team.first:
         return team.from_first(None)
     keep.finish(images, banks.fake, network, rules, sampled.differences(rules))
-    wanted, idle = meaningful(wanted, banks.fake, banks.reference, network, named=metrics is not None)
+    wanted, idle = meaningful(wanted, banks.fake, banks.reference, network, images.classes, named=metrics is not None)
     whose = held_against.name if held_against else "the images"
     measurement = Measurement(banks.ordered(rules.sample_order), network, images.classes, whose, rules)
     with heard_by(talk):

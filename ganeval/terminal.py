@@ -90,8 +90,8 @@ def _without_errors(card: ScoreCard) -> list[str]:
 
 
 def show_ranking(title: str, part: pd.DataFrame) -> None:
-    """Print one comparable part of a leaderboard: as many tables one below the other as the width needs."""
-    from ganeval.leaderboard.table import brief
+    """Print one comparable part of a leaderboard: as many tables one below the other as the width needs, and what has no rank."""
+    from ganeval.leaderboard.table import brief, unranked
 
     console, shown = _stdout(), brief(part)
     extractor = part["extractor"].iloc[0]
@@ -105,6 +105,8 @@ def show_ranking(title: str, part: pd.DataFrame) -> None:
         for row in shown[names].itertuples(index=False):
             table.add_row(*row)
         console.print(table)
+    for line in unranked(part):
+        console.print(line, style="dim", soft_wrap=True)
     console.print()
 
 

@@ -203,6 +203,20 @@ def test_a_full_disk_behind_stdout_is_one_line(words: tuple[str, ...]) -> None:
     assert done.stderr.startswith("ganeval: no space left on device")
 
 
+def test_a_tilde_is_the_home_folder_also_where_the_shell_left_it(
+    ganeval: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(there))
+    monkeypatch.setenv("GANEVAL_HOME", "~/kept")
+    assert ganeval("ref", "digits", "--out=~/digits.npz").exit_code == 0
+    assert (there / "digits.npz").is_file()
+    assert (there / "kept").is_dir()
+    assert list(here.iterdir()) == []
+
+
 def test_what_stdout_cannot_encode_is_escaped() -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     root = Path(__file__).parents[1] / "leaderboards"

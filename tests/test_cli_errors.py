@@ -127,6 +127,21 @@ def test_an_empty_path_is_not_the_current_folder(refused: Refused, tiny_run: Pat
     assert f"Invalid value for '{option}': the path is empty" in line
 
 
+def test_a_dash_is_no_file(refused: Refused, tiny_run: Path) -> None:
+    for words, option in ((("score", tiny_run, "--out", "-"), "--out"), (("ref", "digits", "--out", "-"), "--out")):
+        assert f"Invalid value for '{option}': '-' is no file" in refused(*words)
+
+
+def test_the_home_of_nobody_is_no_traceback(refused: Refused, images: Path) -> None:
+    where = "~nobody-is-called-so/x"
+    assert refused("score", images, "--dataset", where).startswith(f"no folder {where}:")
+    assert refused("score", images, "--dataset", "digits", "--extractor", f"classifier:{where}").endswith(
+        f"no checkpoint at {where}"
+    )
+    assert refused("score", images, "--dataset", "digits", "--extractor", f"inception:{where}").count(where)
+    assert refused("score", where, "--dataset", "digits").startswith(f"nothing at {where}:")
+
+
 def test_an_empty_dataset_is_not_the_current_folder(refused: Refused, images: Path) -> None:
     for words in (("train", "reacgan", ""), ("score", images, "--dataset", "")):
         assert refused(*words).startswith("the dataset has an empty name: give a registered one")

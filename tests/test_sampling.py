@@ -178,3 +178,9 @@ def test_autocast_around_it_changes_no_sample(tiny_run: Path, statistics: str) -
     with torch.autocast("cpu", dtype=torch.bfloat16):
         (around, _), *_ = generate(generator, 64, manner=manner)
     assert torch.equal(around, plain)
+
+
+def test_an_imported_generator_needs_no_export(tmp_path: Path) -> None:
+    save_folder(tmp_path / "imported", {"generator": {"w": torch.zeros(1)}}, {"kind": "generator"})
+    with pytest.raises(UserError, match="is an imported generator and nothing else already: copy the folder"):
+        export(tmp_path / "imported", tmp_path / "published")

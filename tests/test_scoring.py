@@ -215,13 +215,16 @@ def test_unequally_many_images_per_class_are_a_deviation(tmp_path: Path, save_im
 
 def test_other_classes_fail_what_counts_them_and_nothing_else(tiny_run: Path, tmp_path: Path) -> None:
     letters = save_classifier(tmp_path / "letters-cnn", tuple("abcdefghij"))
-    card = score(tiny_run, num=COUNT, extractor=f"classifier:{letters}")
+    card = score(tiny_run, num=COUNT, extractor=f"classifier:{letters}", metrics=KEYS)
     assert [each.key for each in card.scores] == KEYS
     assert [each.key for each in card.failed] == ["am", "am_entropy", "am_kl", "top1", "top5"]
     for each in card.failed:
         assert (each.value, each.std_error, each.floor) == (None, None, None)
         assert each.status == "failed: the classes of letters-cnn are not those of digits"
     assert all(each.value is not None for each in card.scores if each.status == OK)
+    unnamed = score(tiny_run, num=COUNT, extractor=f"classifier:{letters}")
+    assert unnamed.failed == []
+    assert unnamed.left_out == ("am, am_entropy, am_kl, top1, top5: letters-cnn counts other classes than the dataset",)
 
 
 def test_a_reference_too_small_for_a_metric_fails_it_with_the_numbers(
@@ -332,3 +335,8 @@ def test_no_images_are_not_the_protocols_number_of_images(tiny_run: Path) -> Non
 def test_a_text_is_no_list_of_metrics(tiny_run: Path) -> None:
     with pytest.raises(UserError, match=r"metrics is the text 'fid': give a list of keys"):
         score(tiny_run, metrics="fid")
+
+
+def test_no_metrics_are_not_all_of_them(tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics is an empty list: give keys"):
+        score(tiny_run, metrics=[])

@@ -35,7 +35,7 @@ def leaderboard_show(dataset: str, root: Path) -> None:
 @ROOT
 def leaderboard_export(dataset: str, form: str, root: Path) -> None:
     """Print DATASET's table: csv with every column, markdown with what one compares."""
-    from ganeval.leaderboard.table import brief, open_table, ranked, to_markdown
+    from ganeval.leaderboard.table import brief, open_table, ranked, to_markdown, unranked
 
     table = open_table(root, dataset)
     if form == "csv":
@@ -43,6 +43,8 @@ def leaderboard_export(dataset: str, form: str, root: Path) -> None:
         return
     for title, part in ranked(table):
         click.echo(f"**{dataset}: {title}**\n\n{to_markdown(brief(part))}")
+        for line in unranked(part):
+            click.echo(f"{line}\n")
 
 
 @leaderboard.command("add", short_help="Add the row of a score card.")

@@ -11,12 +11,19 @@ from ganeval.errors import UserError
 
 
 class GivenPath(click.Path):
-    """A path that says something: the empty one, of a variable that is not set, would be the current folder."""
+    """A path that says something: the empty one, of a variable that is not set, would be the current folder.
+
+    A leading ``~`` is the home folder. ``-`` is refused where it does not mean stdout, rather than taken for a file's name.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ganeval.files import from_home
+
         if value == "":
             self.fail("the path is empty", param, ctx)
-        return super().convert(value, param, ctx)
+        if value == "-" and not self.allow_dash:
+            self.fail("'-' is no file: give the name of one (./- where it is called so)", param, ctx)
+        return super().convert(str(from_home(value)), param, ctx)
 
 
 PATH = GivenPath(path_type=Path)

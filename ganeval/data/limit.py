@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ganeval.data.base import Dataset, ImageSet
+from ganeval.data.registry import find_dataset
 from ganeval.errors import UserError
+from ganeval.files import from_home
 from ganeval.rng import derived_seed
 
 
@@ -23,9 +26,7 @@ def limit(images: ImageSet, fraction: float = 1.0, classes: tuple[int, ...] = ()
     """
     if fraction == 1 and not classes:
         return images
-    unknown = [label for label in classes if label >= len(images.classes)]
-    if unknown:
-        raise UserError(f"data.classes={unknown[0]}: there are {len(images.classes)} classes, 0 to {len(images.classes) - 1}")
+    _require_labels(classes, len(images.classes))
     kept = classes or tuple(range(len(images.classes)))
     labels = images.labels.numpy()
     index = np.sort(np.concatenate([_chosen(np.flatnonzero(labels == label), label, fraction) for label in kept]))
@@ -65,3 +66,23 @@ class SomeClasses(Dataset):
 
     def read(self, split: str, resolution: int) -> ImageSet:
         return limit(self.whole.load(split, resolution), classes=self.kept)
+
+
+def find_whole_or_part(name_or_path: str) -> Dataset:
+    """The dataset of that name or path, or, by the name of :class:`SomeClasses` (``digits-classes-3-5``), some classes of one.
+
+    What is called so itself comes first. Splits of a part are counted at the whole's own resolution. Raises ``UserError`` as
+    :func:`~ganeval.data.registry.find_dataset` does, and for a label that is no class.
+    """
+    part = re.fullmatch(r"(.+)-classes-(\d+(?:-\d+)*)", name_or_path)
+    if part is None or from_home(name_or_path).exists():
+        return find_dataset(name_or_path)
+    whole, kept = find_dataset(part[1]), tuple(map(int, part[2].split("-")))
+    _require_labels(kept, whole.num_classes)
+    return SomeClasses(whole, kept, whole.resolution)
+
+
+def _require_labels(labels: tuple[int, ...], count: int) -> None:
+    unknown = [label for label in labels if label >= count]
+    if unknown:
+        raise UserError(f"data.classes={unknown[0]}: there are {count} classes, 0 to {count - 1}")

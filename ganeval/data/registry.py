@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganeval.data.base import Dataset
 from ganeval.errors import UserError
+from ganeval.files import from_home
 from ganeval.registry import Registry, unknown
 
 DATASETS: Registry[Dataset] = Registry("dataset", "ganeval.data")
@@ -32,7 +31,7 @@ def find_dataset(name_or_path: str) -> Dataset:
     name = ALSO_CALLED.get(name_or_path, name_or_path)
     if name in DATASETS:
         return DATASETS.get(name)
-    path = Path(name_or_path).expanduser()
+    path = from_home(name_or_path)
     if is_prepared(path):
         dataset = DATASETS.get(read_index(path).name)
         return dataset.at(path) if isinstance(dataset, PreparedDataset) else dataset

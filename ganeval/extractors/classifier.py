@@ -15,6 +15,7 @@ from ganeval.data.pixels import to_float
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extracted, Extractor
 from ganeval.extractors.registry import EXTRACTORS
+from ganeval.files import from_home
 
 CHUNK = 16 * BLOCK
 """Images converted and resized at a time; bounds the memory, a whole number of the network's blocks."""
@@ -80,7 +81,7 @@ class ClassifierExtractor(Extractor):
 def _from_path(argument: str | None) -> ClassifierExtractor:
     if not argument:
         raise UserError("extractor 'classifier' needs the folder of a trained classifier: classifier:PATH")
-    made = ClassifierExtractor(Path(argument).expanduser())
+    made = ClassifierExtractor(from_home(argument))
     if made.name.partition("-")[0] == "inception":
         raise UserError(
             f"{argument}: a classifier called '{made.name}' would pass for Inception, whose scores are FID: rename it"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.extractors.weights import PublishedFile, Weights, find_weights, open_weights
+from ganeval.files import from_home
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def weights_at(argument: str, extractor: str) -> Weights:
     """The weights that ``EXTRACTOR:ARGUMENT`` names; raises ``UserError`` where it names no file."""
     if not argument:
         raise UserError(f"extractor '{extractor}:' lacks the path of its weights: write {extractor}:PATH")
-    return open_weights(Path(argument).expanduser(), extractor)
+    return open_weights(from_home(argument), extractor)
 
 
 def named_by_weights(name: str, weights: Weights) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,13 +166,15 @@ def ranked(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The table in parts that may be compared: one per protocol, extractor and reference, best Fréchet distance first, or best
     classification accuracy score where a protocol measures that.
 
-    Rows that deviate from the protocol or have no distance come last and carry no rank.
+    Rows that deviate from the protocol or have no distance come last and carry no rank: :func:`unranked` says why. The title
+    names the reference where the rest of it is that of another part too.
     """
     import pandas as pd
 
     parts = []
+    alike = Counter(row[:-1] for row in table[list(COMPARABLE)].drop_duplicates().itertuples(index=False, name=None))
     for key, part in table.groupby(list(COMPARABLE)):
-        protocol, rules, extractor, weights, resolution, _ = (str(cell) for cell in key)
+        protocol, rules, extractor, weights, resolution, reference = (str(cell) for cell in key)
         accuracy = part.get(f"CAS-{extractor}", pd.Series("", index=part.index))
         column, sign = (FRECHET.column(extractor), 1) if (accuracy == "").all() else (f"CAS-{extractor}", -1)
         distance = sign * pd.to_numeric(part.get(column, pd.Series(index=part.index, dtype=float)), errors="coerce")
@@ -181,16 +184,32 @@ def ranked(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         part = part.sort_values(["_last", "_distance"]).drop(columns=["_distance", "_last"])
         known = [name for name in part.columns if name != "rank" and (part[name] != "").any()]
         title = f"{protocol} ({rules[:8]}) on {extractor} ({weights[:8]}), {resolution} px"
+        title += f", reference {reference[:8]}" if alike[key[:-1]] > 1 else ""
         parts.append((title, part[["rank", *known]]))
     return parts
 
 
+def unranked(part: pd.DataFrame) -> list[str]:
+    """A line for every row of a part of :func:`ranked` that carries no rank: its method and why."""
+    rows = _rows(part.fillna(""))
+    return [
+        f"not ranked: {row['method']}: {row.get('deviations') or 'it lacks the value that ranks'}"
+        for row in rows
+        if not row["rank"]
+    ]
+
+
 def brief(part: pd.DataFrame) -> pd.DataFrame:
-    """The columns a person compares: rank, method, steps, each value with its standard error; the floor, if any, as last row."""
+    """The columns a person compares: rank, method, steps, each value with its standard error; the floor, if any, as last row.
+
+    The seed of the samples is among them where there are several.
+    """
     import pandas as pd
 
     values = [column for column in part.columns if f"{column} se" in part.columns or f"{column} floor" in part.columns]
-    shown = part[[c for c in ("rank", "method", "steps", "selection", "training_seed", "fakes") if c in part.columns]].copy()
+    several = len({*part.get("seed", ())} - {""}) > 1
+    columns = ("rank", "method", "steps", "selection", "training_seed", *(("seed",) if several else ()), "fakes")
+    shown = part[[c for c in columns if c in part.columns]].copy()
     floor = {}
     for column in values:
         errors = part[f"{column} se"] if f"{column} se" in part.columns else [""] * len(part)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganeval.data.base import Dataset
-from ganeval.data.registry import find_dataset
+from ganeval.data.limit import find_whole_or_part
 from ganeval.errors import UserError
 from ganeval.extractors.base import Extractor
 from ganeval.features import FeatureBank
@@ -106,8 +106,8 @@ class Request:
 
 
 def dataset_named(dataset: str | Dataset) -> Dataset:
-    """``dataset``, or the one of that name."""
-    return dataset if isinstance(dataset, Dataset) else find_dataset(dataset)
+    """``dataset``, or the one of that name, be it some classes of one."""
+    return dataset if isinstance(dataset, Dataset) else find_whole_or_part(dataset)
 
 
 Opened = tuple[ImageSource | FeatureSource, Dataset | None]

@@ -164,14 +164,16 @@ def _dataset_of(generator: LoadedGenerator, dataset: str | Dataset | None) -> Da
     trained_on = generator.record["dataset"]
     if dataset is None and trained_on["name"] not in DATASETS and not Path(trained_on["name"]).is_dir():
         raise UserError(f"the checkpoint was trained on the folder '{trained_on['name']}': say where it is with --dataset PATH")
+    kept = tuple(generator.record["recipe"]["data"].get("classes", ()))
     found = dataset_named(dataset or trained_on["name"])
+    if isinstance(found, SomeClasses) and found.kept == kept:
+        found = found.whole
     images = found.load(trained_on["split"], generator.resolution)
     if images.fingerprint != trained_on.get("whole", trained_on)["sha256"]:
         hint = "say where that is with --dataset" if dataset is None else "give that one"
         raise UserError(
             f"dataset '{found.name}' is not the one the checkpoint was trained on: its images have another SHA-256, {hint}"
         )
-    kept = tuple(generator.record["recipe"]["data"].get("classes", ()))
     return SomeClasses(found, kept, generator.resolution) if kept else found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from ganeval.cache import is_bank
 from ganeval.checkpoints import is_folder
@@ -52,10 +53,11 @@ def files_of(root: P, dataset: Dataset | None, origin: dict[str, object], order:
     if dataset is None:
         files, headers = survey(root, split.paths, None, order)
         return ImageFiles(files, headers, (), origin)
-    if set(split.classes) != set(dataset.classes):
-        difference = _class_difference(split.classes, dataset)
+    classes = _as_the_dataset_spells(split.classes, dataset)
+    if set(classes) != set(dataset.classes):
+        difference = _class_difference(classes, dataset)
         raise UserError(f"the class folders of {root} are not the classes of '{dataset.name}': {difference}")
-    labels = [dataset.classes.index(split.classes[label]) for label in split.labels]
+    labels = [dataset.classes.index(classes[label]) for label in split.labels]
     files, headers = survey(root, split.paths, labels, order)
     return ImageFiles(files, headers, dataset.classes, origin)
 
@@ -98,6 +100,14 @@ def _require_images(path: Path) -> None:
         raise UserError(
             f"{path} is no checkpoint, no run and no folder of images root/<class>/* or root/*: nothing in it can be scored"
         )
+
+
+def _as_the_dataset_spells(classes: Sequence[str], dataset: Dataset) -> Sequence[str]:
+    """``classes`` as the dataset spells them where they differ in Unicode's composition alone: a folder that came from a Mac has
+    "o" and a mark where others have "ö", and no message could show the difference."""
+    spelt = {normalize("NFC", name): name for name in dataset.classes}
+    found = [name if name in dataset.classes else spelt.get(normalize("NFC", name), name) for name in classes]
+    return found if len(set(found)) == len(found) else classes
 
 
 def _class_difference(classes: Sequence[str], dataset: Dataset) -> str:

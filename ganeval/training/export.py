@@ -17,6 +17,8 @@ def export(source: Path, out: Path, which: Which = "latest") -> str:
     """
     checkpoint = resolve_checkpoint(source, which)
     record = read_record(checkpoint)
+    if record.get("kind") == "generator":
+        raise UserError(f"{source} is an imported generator and nothing else already: copy the folder")
     if record.get("kind") != "gan":
         raise UserError(f"{source} is a checkpoint of kind '{record.get('kind', '?')}': it holds no generator")
     file = "ema" if record["recipe"]["ema"] else "generator"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,23 @@ def test_a_run_on_some_classes_is_scored_against_these(ganeval: Command, tmp_pat
     )
     assert card["fid"].status == "ok"
     assert card["top1"].status == "failed: the classes of digits-cnn are not those of digits-classes-8-3"
+
+
+def test_samples_of_some_classes_are_scored_by_the_name_of_these(ganeval: Command, tmp_path: Path) -> None:
+    words = ("train", "reacgan", "digits", *TINY, "data.classes=8,3", "--steps", 1, "--out", tmp_path / "run")
+    assert ganeval(*words).exit_code == 0
+    one = ("score", tmp_path / "run", "--num", 40)
+    done = ganeval(*one, "--metrics", "fid", "--save-images", tmp_path / "samples", "--json")
+    named = ("--dataset", "digits-classes-8-3")
+    for source in ((tmp_path / "run", "--num", 40), (tmp_path / "samples",)):
+        again = ganeval("score", *source, *named, "--metrics", "fid", "--json")
+        assert (again.exit_code, json.loads(again.stdout)["scores"][0]["value"]) == (
+            0,
+            json.loads(done.stdout)["scores"][0]["value"],
+        )
+    assert ganeval("ref", "digits-classes-8-3").stdout.startswith("digits-classes-8-3 train: ")
+    refused = ganeval("score", tmp_path / "samples", "--dataset", "digits-classes-8-10")
+    assert (refused.exit_code, "there are 10 classes, 0 to 9" in refused.stderr) == (2, True)
 
 
 def test_a_dry_run_says_what_would_be_seen(ganeval: Command) -> None:

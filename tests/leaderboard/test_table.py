@@ -17,7 +17,19 @@ import pytest
 from click.testing import Result
 
 from ganeval.errors import UserError
-from ganeval.leaderboard.table import FIXED, LATER, PROVENANCE, add, brief, measured, open_table, ranked, read, to_markdown
+from ganeval.leaderboard.table import (
+    FIXED,
+    LATER,
+    PROVENANCE,
+    add,
+    brief,
+    measured,
+    open_table,
+    ranked,
+    read,
+    to_markdown,
+    unranked,
+)
 from ganeval.scorecard import Score, ScoreCard
 
 
@@ -202,6 +214,39 @@ def test_what_differs_in_protocol_extractor_or_reference_is_ranked_apart(tmp_pat
     add(tmp_path, card("again", 3.0))
     parts = {tuple(sorted(zip(part["method"], part["rank"], strict=True))) for _, part in ranked(read(path))}
     assert parts == {(("again", "2"), ("one", "1")), (("other", "1"),)}
+
+
+def test_rows_without_a_rank_say_why(tmp_path: Path, ganeval: Callable[..., Result]) -> None:
+    add(tmp_path, card("best"))
+    add(tmp_path, card("fewer", deviations=("300 images instead of 5,000", "images without labels")))
+    add(tmp_path, card("failed", None))
+    ((_, part),) = ranked(open_table(tmp_path, "digits"))
+    said = [
+        "not ranked: fewer: 300 images instead of 5,000; images without labels",
+        "not ranked: failed: it lacks the value that ranks",
+    ]
+    assert unranked(part) == said
+    for verb in ("show",), ("export", "--format", "markdown"):
+        lines = ganeval("leaderboard", *verb, "digits", "--root", tmp_path).stdout.splitlines()
+        assert [line for line in lines if line.startswith("not ranked")] == said
+
+
+def test_parts_that_differ_in_the_reference_alone_have_titles_of_their_own(tmp_path: Path) -> None:
+    add(tmp_path, card("one"))
+    ((alone, _),) = ranked(open_table(tmp_path, "digits"))
+    add(tmp_path, card("other", reference_sha256="g" * 64))
+    add(tmp_path, card("large", resolution=32))
+    titles = {title for title, _ in ranked(open_table(tmp_path, "digits"))}
+    assert titles == {f"{alone}, reference ffffffff", f"{alone}, reference gggggggg", alone.replace("16 px", "32 px")}
+
+
+def test_the_seeds_of_samples_are_shown_where_they_differ(tmp_path: Path) -> None:
+    add(tmp_path, card("one"))
+    ((_, part),) = ranked(open_table(tmp_path, "digits"))
+    assert "seed" not in brief(part)
+    add(tmp_path, card("one", 2.0, seed=1))
+    ((_, part),) = ranked(open_table(tmp_path, "digits"))
+    assert brief(part)["seed"].tolist() == ["0", "1", ""]
 
 
 def test_a_part_has_no_columns_of_other_extractors(tmp_path: Path) -> None:

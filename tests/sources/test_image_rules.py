@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
 
+from ganeval.data.base import ImageSet
 from ganeval.errors import UserError
 
 RESOLUTION = 8
@@ -160,3 +163,21 @@ def test_arrays_that_are_no_8_bit_images(array: np.ndarray, said: str, tmp_path:
     with pytest.raises(UserError, match=said) as error:
         opened(tmp_path / "a.npz")
     assert str(error.value).startswith(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_folder_from_a_mac_is_the_same_class(
+    form: Literal["NFC", "NFD"], tmp_path: Path, save_images: Callable[[ImageSet, Path], Path],
+    opened: Callable[..., tuple], everything: Callable[..., tuple],
+) -> None:  # fmt: skip
+    images, labels = torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 1, 1])
+    names = ("dog", "b\u00e4r")
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    dataset, source = (
+        save_images(ImageSet(images, labels, tuple(normalize(spelling, n) for n in names)), tmp_path / spelling)
+        for spelling in (other, form)
+    )
+    found, held_against = opened(source, str(dataset))
+    counts = torch.bincount(everything(found)[1]).tolist()
+    assert dict(zip(held_against.classes, counts, strict=True)) == {held_against.classes[0]: 3, held_against.classes[1]: 1}
+    assert found.classes == held_against.classes

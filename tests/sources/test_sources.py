@@ -54,7 +54,7 @@ def test_labels_are_the_datasets_whatever_order_its_classes_have(
     test = digits.load("test")
     folder = save_images(ImageSet(test.images[:60], test.labels[:60], digits.classes), tmp_path / "samples")
     unsorted = type("Unsorted", (type(digits),), {"classes": tuple("9801234567")})()
-    monkeypatch.setattr("ganeval.sources.base.find_dataset", lambda name: unsorted)
+    monkeypatch.setattr("ganeval.sources.base.find_whole_or_part", lambda name: unsorted)
     source, _ = opened(folder, "unsorted")
     names = [unsorted.classes[label] for label in everything(source)[1]]
     assert source.classes == unsorted.classes
