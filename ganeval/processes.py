@@ -32,6 +32,9 @@ PATIENCE = timedelta(days=1)
 GRACE = 5.0
 """Seconds a process that leaves waits for the others to leave too."""
 
+HEAD_START = 0.5
+"""Seconds by which the process that says a mistake goes ahead: ``torchrun`` ends those that are left as soon as one has gone."""
+
 NONE = "none"
 """The kind of the device that a process could not find."""
 
@@ -198,7 +201,7 @@ def connected(find_device: Callable[[], torch.device] | None = None) -> Iterator
         return
     met, rank, count = _meeting()
     store = fresh_part(met, rank, count)  # what was said when processes were connected before is of no account
-    processes, done, lost = Processes(rank, count, store=store), False, False
+    processes, done, lost, silent = Processes(rank, count, store=store), False, False, False
     try:
         with user_errors():
             processes = _connect(processes, find_device)
@@ -208,6 +211,7 @@ def connected(find_device: Callable[[], torch.device] | None = None) -> Iterator
     except UserError as error:
         lost = isinstance(error, LostError)
         error.mine_to_say = _is_first_to_say(store)
+        silent = not error.mine_to_say
         raise
     except RuntimeError as error:
         said = _was_said(store)  # by another process, which left with it and broke the connection
@@ -215,12 +219,15 @@ def connected(find_device: Callable[[], torch.device] | None = None) -> Iterator
             raise
         lost, elsewhere = True, LostError()
         elsewhere.mine_to_say = not said and _is_first_to_say(store)
+        silent = not elsewhere.mine_to_say
         raise elsewhere from error
     finally:
         if not lost:
             _leave_together(store, count)
         if dist.is_initialized() and (done or processes.words is None):  # NCCL would wait for what is no longer sent
             leave_group()
+        if silent:
+            time.sleep(HEAD_START)
 
 
 def _connect(processes: Processes, find_device: Callable[[], torch.device] | None) -> Processes:

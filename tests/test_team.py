@@ -65,7 +65,7 @@ import contextlib, json, multiprocessing, os, pathlib, sys, time
 import torch
 import torch.distributed as dist
 from ganeval.errors import UserError
-from ganeval.processes import connected
+from ganeval.processes import HEAD_START, connected
 from ganeval.team import rows_to_first, team
 
 def words(rank):
@@ -167,11 +167,14 @@ def gloo_threads():
 
 def run(case, rank, address):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", **address)
-    told = ["nothing", None]
+    told, slept, sleep = ["nothing", None], [], time.sleep
+    time.sleep = lambda seconds: (slept.append(seconds), sleep(seconds))
     try:
         globals()[case](rank)
     except UserError as error:
         told = [str(error), error.mine_to_say]
+    if case != "again":  # there either may say the first mistake
+        assert (HEAD_START in slept) == (told[1] is False)  # the one that says it goes first
     with open(f"{sys.argv[1]}/{case}-{rank}", "w") as file:
         json.dump(told, file)
 
