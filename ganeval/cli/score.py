@@ -67,7 +67,7 @@ def score(
 ) -> None:  # fmt: skip
     """Score SOURCE, one of
 
-    
+    \b
     checkpoint folder, run      what the generator makes; a run's latest or best
     .pth                        a generator of PyTorch-StudioGAN
     folder, .zip                images, root/<class>/* or root/*
