@@ -156,6 +156,9 @@ def threads_end_with_the_connection(rank):
     with connected() as processes:
         losses(processes)
         assert gloo_threads()
+    until = time.monotonic() + 60
+    while gloo_threads() and time.monotonic() < until:  # one that was waited for may be listed a moment longer
+        time.sleep(0.01)
     assert not gloo_threads()
 
 def gloo_threads():
