@@ -23,8 +23,8 @@ Matrix = Callable[[int, int], Tensor]
 BAND = 48
 """Columns that one product makes: of fewer there are many small products, more of them multiply by zeros. Measured."""
 
-STRIP = 1536
-"""Rows that are brought to their width at a time on a CPU: what its cache holds. Measured."""
+PIECE = 1536
+"""Rows of pixels that a CPU resizes at a time: what its cache holds. Measured."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,47 @@ class Resizer:
         count, channels, height, width = images.shape
         if (height, width) == (size, size):
             return images.to(torch.float32)
-        wide = across(images.reshape(-1, width), self.matrix, size)
-        down = down_by_taps if images.device.type == "cpu" else down_by_product
-        made = down(wide.view(-1, height, size), self.matrix, size)
+        planes = images.reshape(-1, height, width)
+        made = (shrunk if height > size else enlarged)(planes, self.matrix, size)
         if self.clipped:
             made.clamp_(0, 255)
         return made.view(count, channels, size, size)
 
 
-def across(rows: Tensor, matrix: Matrix, size: int) -> Tensor:
-    """Rows of pixels (R, W) as float32 (R, size)."""
-    strip = STRIP if rows.device.type == "cpu" else len(rows)
-    made = torch.empty(len(rows), size, device=rows.device)
-    for narrow, wide in zip(rows.split(strip), made.split(strip), strict=True):
-        pixels = narrow.to(torch.float32)
-        for band in _bands(matrix, rows.shape[1], size, rows.device):
-            torch.mm(pixels[:, band.source], band.weights, out=wide[:, band.target])
+def enlarged(planes: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """Planes of pixels (P, H, W) as float32 (P, size, size), rows brought to their width first: then they are few."""
+    count, height, width = planes.shape
+    wide = torch.empty(count * height, size, device=planes.device)
+    at = _at_a_time(planes, 1)
+    for some, out in zip(planes.view(-1, width).split(at), wide.split(at), strict=True):
+        across(some.to(torch.float32), matrix, out)
+    return down(wide.view(count, height, size), matrix, size)
+
+
+def shrunk(planes: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """The same, columns brought to their height first: then rows are few."""
+    count, height, width = planes.shape
+    made = torch.empty(count, size, size, device=planes.device)
+    at = _at_a_time(planes, height)
+    for some, out in zip(planes.split(at), made.split(at), strict=True):
+        across(down(some.to(torch.float32), matrix, size).view(-1, width), matrix, out.view(-1, size))
     return made
+
+
+def _at_a_time(planes: Tensor, rows: int) -> int:
+    """How many things of so many ``rows`` each are worked on at once: on a GPU all."""
+    return max(1, PIECE // rows) if planes.device.type == "cpu" else planes.numel()
+
+
+def across(rows: Tensor, matrix: Matrix, made: Tensor) -> None:
+    """Bring float32 rows (R, W) to the width of ``made`` (R, size), which they are written to."""
+    for band in _bands(matrix, rows.shape[1], made.shape[1], rows.device):
+        torch.mm(rows[:, band.source], band.weights, out=made[:, band.target])
+
+
+def down(planes: Tensor, matrix: Matrix, size: int) -> Tensor:
+    """float32 (P, H, W) to (P, size, W)."""
+    return (down_by_taps if planes.device.type == "cpu" else down_by_product)(planes, matrix, size)
 
 
 def down_by_taps(planes: Tensor, matrix: Matrix, size: int) -> Tensor:

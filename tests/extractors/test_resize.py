@@ -123,6 +123,16 @@ def test_an_image_of_the_right_size_is_left_alone(resizer: Resizer) -> None:
     assert torch.equal(resizer(x, 32), x.float())
 
 
+@pytest.mark.parametrize("width", [16, 100, 400])
+@pytest.mark.parametrize("resizer", EVERY, ids=lambda resizer: resizer.name)
+def test_pieces_do_not_show(resizer: Resizer, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = noise(3, 3, width, width)
+    whole = resizer(x, 299)
+    for piece in (299, 900):  # of 400 rows: one plane at a time; two, and one that is left
+        monkeypatch.setattr("ganeval.extractors.resize.PIECE", piece)
+        assert torch.equal(resizer(x, 299), whole)
+
+
 @settings(deadline=None, max_examples=15)
 @given(n=st.integers(2, 70), m=st.integers(2, 70), level=st.integers(0, 255))
 @pytest.mark.parametrize("resizer", EVERY, ids=lambda resizer: resizer.name)
