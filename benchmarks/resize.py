@@ -1,4 +1,4 @@
-"""Resizing to 299 pixels: two matrix products against Pillow's loop (clean-fid) and torch-fidelity's gather.
+"""Resizing to 299 pixels: banded products and sums of few taps against Pillow's loop (clean-fid) and torch-fidelity's gather.
 
     python benchmarks/resize.py            32 to 1,024 pixels; about two minutes
     python benchmarks/resize.py --quick    a smoke test of seconds
